@@ -1,0 +1,45 @@
+/** A file opened for reading at any position. The file must not change while it is open. */
+export interface RandomAccessFile {
+  readonly path: string
+  /** Size in bytes when it was opened. */
+  readonly size: number
+  /** Read exactly `length` bytes at `offset`. Rejects if the file is shorter. */
+  read(offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** What is known of a folder entry without opening it. */
+export interface FileInfo {
+  readonly kind: 'file' | 'directory' | 'other'
+  readonly size: number
+}
+
+/** The files of the machine, seen through paths. Missing files give `undefined`, other failures reject. */
+export interface Files {
+  join(...parts: readonly string[]): string
+  /** Relative path from folder `from` to `to`, with `/` between the parts. */
+  relative(from: string, to: string): string
+  resolve(path: string): string
+  stat(path: string): Promise<FileInfo | undefined>
+  /** Whole file. Rejects with MODEL_INVALID when it is larger than `maxBytes`, before reading it. */
+  read(path: string, maxBytes: number): Promise<Uint8Array>
+  open(path: string): Promise<RandomAccessFile>
+  /** Names in a folder, sorted. */
+  list(path: string): Promise<readonly string[]>
+}
+
+/** Limits checked before a picture is decoded. */
+export interface ImageLimits {
+  /** Encoded size in bytes. */
+  readonly maxBytes: number
+  /** Decoded width x height. */
+  readonly maxPixels: number
+}
+
+/** 8-bit RGB, row-major, 3 bytes a pixel, no padding. */
+export interface RgbImage {
+  readonly width: number
+  readonly height: number
+  /** Uint8 [height, width, 3]. */
+  readonly data: Uint8Array
+}
