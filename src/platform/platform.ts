@@ -43,3 +43,17 @@ export interface RgbImage {
   /** Uint8 [height, width, 3]. */
   readonly data: Uint8Array
 }
+
+/** How a picture is to be decoded. */
+export interface DecodeOptions {
+  /** Turn the picture as its EXIF orientation says. */
+  readonly applyExif: boolean
+  readonly limits: ImageLimits
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Turns encoded pictures into pixels. `Input` is what the platform can take. */
+export interface ImageDecoder<Input = unknown> {
+  /** @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE */
+  decode(input: Input, options: DecodeOptions): Promise<RgbImage>
+}

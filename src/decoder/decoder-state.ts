@@ -1,0 +1,42 @@
+import type { FloatTensor } from '../core/tensor.js'
+
+/** Tokens to append to a sequence. */
+export interface PrefillInput {
+  readonly inputIds: readonly number[] | Int32Array
+  /** float32 [number of image tokens in `inputIds`, hiddenSize]: replaces the embeddings of the image tokens, in order. */
+  readonly imageEmbeds?: FloatTensor | undefined
+  /** Position of each token, default: going on from `length`. */
+  readonly positionIds?: readonly number[] | undefined
+}
+
+export interface PrefillOptions {
+  /** Give the logits of every position instead of the last one only. */
+  readonly allPositions?: boolean | undefined
+  /** Looked at between chunks. */
+  readonly signal?: AbortSignal | undefined
+  /** Called after each chunk with the number of tokens done and wanted. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/** One sequence in the making: its tokens' keys and values. Calls on one state must not overlap. */
+export interface DecoderState {
+  /** Tokens so far. */
+  readonly length: number
+  /** Most tokens it can hold. */
+  readonly contextLength: number
+  /**
+   * Append tokens.
+   *
+   * After an abort or error the state holds the chunks that were done; `truncate` goes back.
+   *
+   * @returns float32 [1, vocabSize], or [inputIds.length, vocabSize] with `allPositions`
+   * @throws {NVLMError} CONTEXT_OVERFLOW if they do not fit, INVALID_OPTION if ids, image rows or positions are wrong,
+   * NUMERIC if the logits are not finite; the signal's reason on abort
+   */
+  prefill(input: PrefillInput, options?: PrefillOptions): Promise<FloatTensor>
+  /** Append one token; float32 [1, vocabSize]. */
+  step(tokenId: number): Promise<FloatTensor>
+  /** Forget all tokens from place `length` on. */
+  truncate(length: number): void
+  dispose(): void
+}

@@ -1,0 +1,96 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { join, relative, resolve, sep } from 'node:path'
+import { NVLMError } from '../../core/errors.js'
+import type { FileInfo, Files, RandomAccessFile } from '../platform.js'
+
+/** Longest single read; the system call takes less than 2 GiB. */
+const MAX_READ_BYTES = 1 << 30
+
+/** The files of this machine through `node:fs`. */
+export const nodeFiles: Files = {
+  join: (...parts) => join(...parts),
+  relative: (from, to) => relative(from, to).split(sep).join('/'),
+  resolve: path => resolve(path),
+  stat: statFile,
+  read: readWhole,
+  open: openFile,
+  list: async path => (await readdir(path).catch(cause => fail(path, cause))).sort(),
+}
+
+async function statFile(path: string): Promise<FileInfo | undefined> {
+  try {
+    const info = await stat(path)
+    return { kind: info.isFile() ? 'file' : info.isDirectory() ? 'directory' : 'other', size: info.size }
+  } catch (cause) {
+    return isMissing(cause) ? undefined : fail(path, cause)
+  }
+}
+
+async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
+  const file = await openFile(path)
+  try {
+    if (file.size > maxBytes) {
+      throw new NVLMError('MODEL_INVALID', `${path}: has ${file.size} bytes, at most ${maxBytes} are accepted`)
+    }
+    return await file.read(0, file.size)
+  } finally {
+    await file.close()
+  }
+}
+
+async function openFile(path: string): Promise<RandomAccessFile> {
+  // O_NONBLOCK (absent on Windows): opening a named pipe must fail below instead of waiting for a writer
+  const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+  const handle = await open(path, flags).catch(cause => fail(path, cause))
+  try {
+    const info = await handle.stat()
+    if (!info.isFile()) throw new NVLMError('MODEL_INVALID', `${path}: is not a regular file`)
+    return new NodeFile(path, info.size, handle)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+class NodeFile implements RandomAccessFile {
+  constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (offset + length > this.size) {
+      throw new NVLMError('MODEL_INVALID', `${this.path}: bytes ${offset} to ${offset + length} wanted, file has ${this.size}`)
+    }
+    const bytes = new Uint8Array(length)
+    let done = 0
+    while (done < length) {
+      const wanted = Math.min(length - done, MAX_READ_BYTES)
+      const { bytesRead } = await this.handle.read(bytes, done, wanted, offset + done).catch(cause => fail(this.path, cause))
+      if (bytesRead === 0) {
+        throw new NVLMError('MODEL_INVALID', `${this.path}: was cut at byte ${offset + done} while it was read`)
+      }
+      done += bytesRead
+    }
+    return bytes
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close()
+  }
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+}
+
+function isMissing(cause: unknown): boolean {
+  return codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR'
+}
+
+function fail(path: string, cause: unknown): never {
+  if (isMissing(cause)) throw new NVLMError('MODEL_NOT_FOUND', `${path}: does not exist`, { cause })
+  throw new NVLMError('MODEL_INVALID', `${path}: cannot be read (${codeOf(cause)})`, { cause })
+}

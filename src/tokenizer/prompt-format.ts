@@ -1,0 +1,28 @@
+import type { Message } from './messages.js'
+
+/**
+ * A stretch of prompt text that knows where it comes from.
+ *
+ * Added tokens (`<|im_end|>`, `<|vision_pad|>`, …) are recognised only where the template wrote them (`isControl`);
+ * in what a user or model wrote they stay plain text.
+ */
+export interface PromptPiece {
+  readonly text: string
+  readonly isControl: boolean
+}
+
+/** How a model family writes a conversation down. */
+export interface PromptFormat {
+  /** Text of the token that is repeated once for each image embedding, such as `<|vision_pad|>`. */
+  readonly imageToken: string
+  /** Texts of the tokens that end an answer, such as `<|im_end|>`. */
+  readonly stopTokens: readonly string[]
+  /**
+   * Write a conversation, up to the header of the answer to come.
+   *
+   * @param messages - turns in order; images in order of appearance
+   * @param tileCounts - number of tiles of each image, thumbnail included
+   * @throws {NVLMError} INVALID_OPTION if images and tile counts differ in number, or a role is out of place
+   */
+  writePrompt(messages: readonly Message[], tileCounts: readonly number[]): readonly PromptPiece[]
+}
