@@ -11,8 +11,12 @@ function bitsOf(values: Float32Array): Uint32Array {
  * @returns `target`
  * @throws {RangeError} if `target` is shorter than `source`
  */
-export function bfloat16ToFloat32(source: Uint16Array, target = new Float32Array(source.length)): Float32Array {
-  if (target.length < source.length) throw new RangeError(`target holds ${target.length} of ${source.length} values`)
+export function bfloat16ToFloat32(
+  source: Uint16Array,
+  target = new Float32Array(source.length),
+): Float32Array {
+  if (target.length < source.length)
+    throw new RangeError(`target holds ${target.length} of ${source.length} values`)
   const bits = bitsOf(target)
   for (let i = 0; i < source.length; i++) bits[i] = source[i]! << 16
   return target
@@ -30,12 +34,17 @@ export function bfloat16ToFloat32(source: Uint16Array, target = new Float32Array
  * @throws {RangeError} if `target` is shorter than `source`
  * @see pytorch/pytorch `c10/util/BFloat16.h`, `round_to_nearest_even`
  */
-export function float32ToBfloat16(source: Float32Array, target = new Uint16Array(source.length)): Uint16Array {
-  if (target.length < source.length) throw new RangeError(`target holds ${target.length} of ${source.length} values`)
+export function float32ToBfloat16(
+  source: Float32Array,
+  target = new Uint16Array(source.length),
+): Uint16Array {
+  if (target.length < source.length)
+    throw new RangeError(`target holds ${target.length} of ${source.length} values`)
   const bits = bitsOf(source)
   for (let i = 0; i < bits.length; i++) {
     const value = bits[i]!
-    target[i] = (value & 0x7fffffff) > 0x7f800000 ? narrowNaN(value) : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16
+    target[i] =
+      (value & 0x7fffffff) > 0x7f800000 ? narrowNaN(value) : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16
   }
   return target
 }

@@ -25,8 +25,12 @@ function widen(code: number): number {
  * @returns `target`
  * @throws {RangeError} if `target` is shorter than `source`
  */
-export function float16ToFloat32(source: Uint16Array, target = new Float32Array(source.length)): Float32Array {
-  if (target.length < source.length) throw new RangeError(`target holds ${target.length} of ${source.length} values`)
+export function float16ToFloat32(
+  source: Uint16Array,
+  target = new Float32Array(source.length),
+): Float32Array {
+  if (target.length < source.length)
+    throw new RangeError(`target holds ${target.length} of ${source.length} values`)
   widened ??= Uint32Array.from({ length: 65_536 }, (_, code) => widen(code))
   const table = widened
   const bits = new Uint32Array(target.buffer, target.byteOffset, target.length)
@@ -66,7 +70,8 @@ function narrow(bits: number): number {
  * @see numpy/numpy `numpy/_core/src/npymath/halffloat.cpp`, `npy_floatbits_to_halfbits`
  */
 export function float32ToFloat16(source: Float32Array, target = new Uint16Array(source.length)): Uint16Array {
-  if (target.length < source.length) throw new RangeError(`target holds ${target.length} of ${source.length} values`)
+  if (target.length < source.length)
+    throw new RangeError(`target holds ${target.length} of ${source.length} values`)
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length)
   for (let i = 0; i < bits.length; i++) target[i] = narrow(bits[i]!)
   return target

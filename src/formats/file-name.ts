@@ -32,7 +32,8 @@ export function quoted(name: string): string {
 export function fileNameProblem(name: string): string | undefined {
   if (name === '') return 'is empty'
   if (name === '.' || name === '..') return 'is not a file name'
-  if (new TextEncoder().encode(name).byteLength > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
+  if (new TextEncoder().encode(name).byteLength > MAX_NAME_BYTES)
+    return `is longer than ${MAX_NAME_BYTES} bytes`
   // NFKC: full-width look-alikes of separators are folded by some systems
   if (FORBIDDEN.test(name) || FORBIDDEN.test(name.normalize('NFKC'))) return 'has a forbidden character'
   if (/^\s|[. ]$/u.test(name)) return 'starts with a space, or ends with a dot or a space'
@@ -50,7 +51,11 @@ export function fileNameProblem(name: string): string | undefined {
 export function requireFileName(name: string, source: string): string {
   const problem = fileNameProblem(name)
   if (problem === undefined) return name
-  throw new NVLMError('MODEL_INVALID', `${source}: file name ${quoted(name)} ${problem}; expected a plain name`, {
-    hint: 'The model repository is damaged or hostile: do not use it.',
-  })
+  throw new NVLMError(
+    'MODEL_INVALID',
+    `${source}: file name ${quoted(name)} ${problem}; expected a plain name`,
+    {
+      hint: 'The model repository is damaged or hostile: do not use it.',
+    },
+  )
 }

@@ -22,13 +22,16 @@ export function parseTensorEntry(name: string, value: unknown, file: string, dat
   if (typeof value !== 'object' || value === null || Array.isArray(value)) invalid(`${what} is not an object`)
   const entry = value as Readonly<Record<string, unknown>>
   for (const key in entry) {
-    if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets') invalid(`${what} has unknown field ${quoted(key)}`)
+    if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets')
+      invalid(`${what} has unknown field ${quoted(key)}`)
   }
   const dtype = parseDType(entry.dtype, what)
   const shape = parseSizes(entry.shape, `${what}: shape`)
-  if (shape.length > MAX_DIMENSIONS) invalid(`${what} has ${shape.length} dimensions, at most ${MAX_DIMENSIONS} are read`)
+  if (shape.length > MAX_DIMENSIONS)
+    invalid(`${what} has ${shape.length} dimensions, at most ${MAX_DIMENSIONS} are read`)
   const [start, end, ...rest] = parseSizes(entry.data_offsets, `${what}: data_offsets`)
-  if (start === undefined || end === undefined || rest.length > 0) invalid(`${what}: data_offsets is not a pair`)
+  if (start === undefined || end === undefined || rest.length > 0)
+    invalid(`${what}: data_offsets is not a pair`)
   if (end < start) invalid(`${what} ends at ${end}, before its start ${start}`)
   const expected = checkedByteLength(shape, dtype, what)
   if (end - start !== expected) {
@@ -48,14 +51,17 @@ function parseDType(value: unknown, what: string): DType {
       hint: 'Use the checkpoint in BF16, F16 or F32.',
     })
   }
-  return invalid(`${what} has unknown element type ${typeof value === 'string' ? quoted(value) : typeof value}`)
+  return invalid(
+    `${what} has unknown element type ${typeof value === 'string' ? quoted(value) : typeof value}`,
+  )
 }
 
 function parseSizes(value: unknown, what: string): readonly number[] {
   if (!Array.isArray(value)) invalid(`${what} is not a list`)
   for (const size of value as readonly unknown[]) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || Object.is(size, -0)) {
-      const found = typeof size === 'string' ? quoted(size) : typeof size === 'number' ? String(size) : typeof size
+      const found =
+        typeof size === 'string' ? quoted(size) : typeof size === 'number' ? String(size) : typeof size
       invalid(`${what} has ${found}, expected a whole number from 0`)
     }
   }

@@ -80,21 +80,31 @@ async function readHeaderLength(file: RandomAccessFile, name: string, maxBytes: 
     )
   }
   if (Number(length) > file.size - 8) {
-    throw new NVLMError('MODEL_INVALID', `${name}: header ends at byte ${8n + length}, file has ${file.size}; ${AGAIN}`)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${name}: header ends at byte ${8n + length}, file has ${file.size}; ${AGAIN}`,
+    )
   }
-  if (length < 2n) throw new NVLMError('MODEL_INVALID', `${name}: header of ${length} bytes, expected at least 2`)
+  if (length < 2n)
+    throw new NVLMError('MODEL_INVALID', `${name}: header of ${length} bytes, expected at least 2`)
   return Number(length)
 }
 
 /** The JSON text alone: from `{` to `}`, behind it only 0x20. */
 function withoutPadding(header: Uint8Array, name: string): Uint8Array {
   if (header[0] !== 0x7b) {
-    throw new NVLMError('MODEL_INVALID', `${name}: header starts with byte ${header[0]}, expected "{"; ${AGAIN}`)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${name}: header starts with byte ${header[0]}, expected "{"; ${AGAIN}`,
+    )
   }
   let end = header.length
   while (header[end - 1] === 0x20) end--
   if (header[end - 1] !== 0x7d) {
-    throw new NVLMError('MODEL_INVALID', `${name}: header ends with byte ${header[end - 1]}, expected "}" and spaces`)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${name}: header ends with byte ${header[end - 1]}, expected "}" and spaces`,
+    )
   }
   return header.subarray(0, end)
 }
@@ -106,7 +116,10 @@ function parseMetadata(value: unknown, file: string): ReadonlyMap<string, string
   const metadata = new Map<string, string>()
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') {
-      throw new NVLMError('MODEL_INVALID', `${file}: __metadata__ ${quoted(key)} is ${typeof text}, expected a string`)
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${file}: __metadata__ ${quoted(key)} is ${typeof text}, expected a string`,
+      )
     }
     metadata.set(key, text)
   }
@@ -114,7 +127,11 @@ function parseMetadata(value: unknown, file: string): ReadonlyMap<string, string
 }
 
 /** Sort by place, and require that each tensor starts where the one before ends, the last at the file's end. */
-function inDataOrder(tensors: TensorInfo[], dataOffset: number, file: RandomAccessFile): ReadonlyMap<string, TensorInfo> {
+function inDataOrder(
+  tensors: TensorInfo[],
+  dataOffset: number,
+  file: RandomAccessFile,
+): ReadonlyMap<string, TensorInfo> {
   const name = baseName(file.path)
   tensors.sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength)
   let end = dataOffset
@@ -124,16 +141,25 @@ function inDataOrder(tensors: TensorInfo[], dataOffset: number, file: RandomAcce
     const what = `${name}: tensor ${quoted(tensor.name)}`
     if (tensor.offset !== end) {
       const problem = tensor.offset < end ? 'overlaps the tensor before it' : 'leaves a hole before it'
-      throw new NVLMError('MODEL_INVALID', `${what} ${problem}: starts at byte ${tensor.offset}, expected ${end}`)
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${what} ${problem}: starts at byte ${tensor.offset}, expected ${end}`,
+      )
     }
     if (tensorEnd > file.size) {
-      throw new NVLMError('MODEL_INVALID', `${what} ends at byte ${tensorEnd}, file has ${file.size}; ${AGAIN}`)
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${what} ends at byte ${tensorEnd}, file has ${file.size}; ${AGAIN}`,
+      )
     }
     byName.set(tensor.name, tensor)
     end = tensorEnd
   }
   if (end !== file.size) {
-    throw new NVLMError('MODEL_INVALID', `${name}: tensors end at byte ${end}, file has ${file.size}; ${AGAIN}`)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${name}: tensors end at byte ${end}, file has ${file.size}; ${AGAIN}`,
+    )
   }
   return byName
 }

@@ -1,3 +1,4 @@
+import { invariant } from '../core/errors.js'
 import type {
   OnnxAttribute,
   OnnxDataType,
@@ -8,7 +9,6 @@ import type {
   OnnxNode,
   OnnxValueInfo,
 } from '../formats/onnx/onnx-model.js'
-import { invariant } from '../core/errors.js'
 
 /** A value of a graph under construction, known by its name. */
 export interface Value {

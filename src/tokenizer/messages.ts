@@ -4,7 +4,9 @@ export type ContentPart<Image = unknown> =
   | { readonly type: 'image'; readonly image: Image }
   | {
       readonly type: 'image_url'
-      readonly image_url: string | { readonly url: string; readonly detail?: 'auto' | 'low' | 'high' | undefined }
+      readonly image_url:
+        | string
+        | { readonly url: string; readonly detail?: 'auto' | 'low' | 'high' | undefined }
     }
 
 /** A conversation turn in the OpenAI shape. `Image` is whatever the image tiler takes. */

@@ -31,7 +31,10 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
   const file = await openFile(path)
   try {
     if (file.size > maxBytes) {
-      throw new NVLMError('MODEL_INVALID', `${path}: has ${file.size} bytes, at most ${maxBytes} are accepted`)
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${path}: has ${file.size} bytes, at most ${maxBytes} are accepted`,
+      )
     }
     return await file.read(0, file.size)
   } finally {
@@ -62,15 +65,23 @@ class NodeFile implements RandomAccessFile {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     if (offset + length > this.size) {
-      throw new NVLMError('MODEL_INVALID', `${this.path}: bytes ${offset} to ${offset + length} wanted, file has ${this.size}`)
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${this.path}: bytes ${offset} to ${offset + length} wanted, file has ${this.size}`,
+      )
     }
     const bytes = new Uint8Array(length)
     let done = 0
     while (done < length) {
       const wanted = Math.min(length - done, MAX_READ_BYTES)
-      const { bytesRead } = await this.handle.read(bytes, done, wanted, offset + done).catch(cause => fail(this.path, cause))
+      const { bytesRead } = await this.handle
+        .read(bytes, done, wanted, offset + done)
+        .catch(cause => fail(this.path, cause))
       if (bytesRead === 0) {
-        throw new NVLMError('MODEL_INVALID', `${this.path}: was cut at byte ${offset + done} while it was read`)
+        throw new NVLMError(
+          'MODEL_INVALID',
+          `${this.path}: was cut at byte ${offset + done} while it was read`,
+        )
       }
       done += bytesRead
     }
