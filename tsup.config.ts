@@ -1,25 +1,26 @@
-import { defineConfig } from 'tsup'
+import { defineConfig, type Options } from 'tsup'
 
-/** One flat `dist/`, so that `new URL('./engine-worker.js', import.meta.url)` survives bundling. */
+const shared = {
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  splitting: false,
+  outDir: 'dist',
+} satisfies Options
+
+type Plugin = NonNullable<Options['esbuildPlugins']>[number]
+
+/** The command runs the library that lies beside it instead of carrying a second copy. */
+const libraryBeside: Plugin = {
+  name: 'library-beside',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/node\.js$/ }, () => ({ path: './node.js', external: true }))
+  },
+}
+
+/** One flat `dist/`, so that `new URL('./engine-worker.js', import.meta.url)` holds after bundling. */
 export default defineConfig([
-  {
-    entry: { node: 'src/node.ts', 'engine-worker': 'src/nvlm/worker/engine-worker.ts' },
-    format: ['esm', 'cjs'],
-    dts: { entry: { node: 'src/node.ts' } },
-    platform: 'node',
-    target: 'node20',
-    clean: true,
-    sourcemap: true,
-    splitting: false,
-    shims: true,
-  },
-  {
-    entry: { cli: 'src/cli.ts' },
-    format: ['esm'],
-    platform: 'node',
-    target: 'node20',
-    splitting: false,
-    sourcemap: true,
-    external: ['nvlm-ts'],
-  },
+  { ...shared, entry: { node: 'src/node.ts' }, format: ['esm', 'cjs'], dts: true, shims: true },
+  { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
+  { ...shared, entry: { cli: 'src/cli.ts' }, format: ['esm'], esbuildPlugins: [libraryBeside] },
 ])
