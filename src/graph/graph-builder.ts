@@ -18,6 +18,11 @@ export interface Value {
 /** ONNX operator set that the graphs are written in. */
 const OPSETS = { '': 21, 'com.microsoft': 1 } as const
 
+/** Mark an attribute as FLOAT; bare numbers are written as INT. */
+export function float(value: number): OnnxAttribute {
+  return { float: value }
+}
+
 /** How a node is made, beside its inputs. */
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>
