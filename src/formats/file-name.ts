@@ -3,8 +3,8 @@ import { NVLMError } from '../core/errors.js'
 /** Longest file name in UTF-8 bytes that common file systems take. */
 const MAX_NAME_BYTES = 255
 
-/** Device names of Windows; reserved with any extension. */
-const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i
+/** Device names of Windows; reserved with any extension, and with spaces before it. */
+const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *(?:\..*)?$/i
 
 /** Characters that are separators, wildcards or invisible on some system. */
 const FORBIDDEN = /[/\\:<>"|?*\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
@@ -18,7 +18,7 @@ export function baseName(path: string): string {
 export function quoted(name: string): string {
   const short = name.length > 120 ? `${name.slice(0, 120)}…` : name
   return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character => {
-    return `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`
   })
 }
 
@@ -30,13 +30,17 @@ export function quoted(name: string): string {
  * at the end, at most 255 bytes.
  */
 export function fileNameProblem(name: string): string | undefined {
-  if (name === '') return 'is empty'
-  if (name === '.' || name === '..') return 'is not a file name'
   if (new TextEncoder().encode(name).byteLength > MAX_NAME_BYTES)
     return `is longer than ${MAX_NAME_BYTES} bytes`
-  // NFKC: full-width look-alikes of separators are folded by some systems
-  if (FORBIDDEN.test(name) || FORBIDDEN.test(name.normalize('NFKC'))) return 'has a forbidden character'
-  if (/^\s|[. ]$/u.test(name)) return 'starts with a space, or ends with a dot or a space'
+  // some systems fold look-alikes, so that `․․` (two U+2024) or a full-width slash become the real thing
+  return plainNameProblem(name) ?? plainNameProblem(name.normalize('NFKC'))
+}
+
+function plainNameProblem(name: string): string | undefined {
+  if (name === '') return 'is empty'
+  if (name === '.' || name === '..') return 'is not a file name'
+  if (FORBIDDEN.test(name)) return 'has a forbidden character'
+  if (/^\s|[.\s]$/u.test(name)) return 'starts with a space, or ends with a dot or a space'
   if (RESERVED.test(name)) return 'is a device name on Windows'
   return undefined
 }

@@ -1,4 +1,4 @@
-import { NVLMError } from '../core/errors.js'
+import { damagedFile } from './damaged-file.js'
 import { baseName, quoted } from './file-name.js'
 
 /** What `parseJson` needs to know of the file. */
@@ -14,67 +14,73 @@ export interface ParseJsonOptions {
    * Hub write 1000000000000000019884624838656 for "no limit".
    */
   readonly largeIntegers?: 'refuse' | 'round'
+  /** Numbers with a fraction or an exponent: `accept` (default) or `refuse`, `1.0` included. */
+  readonly fractions?: 'accept' | 'refuse'
 }
 
+const DEFAULT_MAX_DEPTH = 128
+
+/** Most values in one file: without a bound, `{},{},…` takes a hundred times its size in memory. */
+const MAX_VALUES = 4_000_000
+
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"',
-  '\\': '\\',
-  '/': '/',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
+const LONE_SURROGATE = /\p{Cs}/u
+
+/**
+ * Class of the parsed objects. They inherit nothing, so that `__proto__` and `toString` are keys like any other;
+ * `Object.create(null)` would give the same in V8's dictionary form, ten times the size.
+ */
+class JsonObject {
+  [key: string]: unknown
 }
+Object.setPrototypeOf(JsonObject.prototype, null)
+Reflect.deleteProperty(JsonObject.prototype, 'constructor')
 
 /**
  * Parse a JSON file of unknown origin, refusing what `JSON.parse` lets pass.
  *
- * Refused beside broken JSON: bytes that are not UTF-8, a byte order mark, a key twice in one object, integers
- * that a double cannot hold, numbers beyond the double range, deep nesting. Objects have no prototype, so that
- * `__proto__` is a key like any other.
+ * Refused beside broken JSON: bytes that are not UTF-8, a byte order mark, half a surrogate pair, a key twice in one
+ * object, integers that a double cannot hold, numbers beyond the double range, deep nesting, more than four million
+ * values. Objects inherit nothing, so that `__proto__` is a key like any other.
  *
  * @throws {NVLMError} MODEL_INVALID naming the file and the place
  */
 export function parseJson(bytes: Uint8Array, options: ParseJsonOptions): unknown {
   const name = baseName(options.path)
   if (bytes.byteLength > options.maxBytes) {
-    throw new NVLMError(
-      'MODEL_INVALID',
-      `${name}: ${bytes.byteLength} bytes of JSON, at most ${options.maxBytes} are accepted`,
-    )
+    damagedFile(`${name}: ${bytes.byteLength} bytes of JSON, at most ${options.maxBytes} are accepted`)
   }
-  let text: string
+  return new Parser(decodeUtf8(bytes, name), name, options).parse()
+}
+
+function decodeUtf8(bytes: Uint8Array, name: string): string {
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
-    throw new NVLMError('MODEL_INVALID', `${name}: is not UTF-8 text; download it again`, { cause })
+    damagedFile(`${name}: is not UTF-8 text`, { cause })
   }
-  return new Parser(text, name, options.maxDepth ?? 128, options.largeIntegers ?? 'refuse').parse()
 }
 
 class Parser {
   private at = 0
   private depth = 0
+  private numValues = 0
 
   constructor(
     private readonly text: string,
     private readonly name: string,
-    private readonly maxDepth: number,
-    private readonly largeIntegers: 'refuse' | 'round',
+    private readonly options: ParseJsonOptions,
   ) {}
 
   parse(): unknown {
+    if (this.text.startsWith('\ufeff')) this.fail('unexpected byte order mark')
     const value = this.value()
     if (this.next() !== -1) this.fail('unexpected text after the end')
     return value
   }
 
   private fail(problem: string, at = this.at): never {
-    throw new NVLMError('MODEL_INVALID', `${this.name}: ${problem} at character ${at} of the JSON`, {
-      hint: 'Download the file again.',
-    })
+    damagedFile(`${this.name}: ${problem} at character ${at} of the JSON`)
   }
 
   /** Skip white space; the code of the next character, -1 at the end. */
@@ -89,11 +95,12 @@ class Parser {
   }
 
   private value(): unknown {
+    if (++this.numValues > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values`)
     switch (this.next()) {
       case 0x7b:
-        return this.nested(() => this.object())
+        return this.object()
       case 0x5b:
-        return this.nested(() => this.array())
+        return this.array()
       case 0x22:
         return this.string()
       case 0x74:
@@ -109,21 +116,10 @@ class Parser {
     }
   }
 
-  private nested<T>(parse: () => T): T {
-    if (++this.depth > this.maxDepth) this.fail(`nested deeper than ${this.maxDepth}`)
-    this.at++
-    const value = parse()
-    this.depth--
-    return value
-  }
-
-  private object(): Record<string, unknown> {
-    const object: Record<string, unknown> = Object.create(null)
-    if (this.next() === 0x7d) {
-      this.at++
-      return object
-    }
-    for (;;) {
+  private object(): JsonObject {
+    const object = new JsonObject()
+    if (this.opens(0x7d)) return object
+    do {
       if (this.next() !== 0x22) this.fail('expected a key in double quotes')
       const start = this.at
       const key = this.string()
@@ -131,27 +127,36 @@ class Parser {
       if (this.next() !== 0x3a) this.fail('expected ":"')
       this.at++
       object[key] = this.value()
-      if (!this.another(0x7d, '"," or "}"')) return object
-    }
+    } while (this.continues(0x7d, '"," or "}"'))
+    return object
   }
 
   private array(): unknown[] {
     const array: unknown[] = []
-    if (this.next() === 0x5d) {
-      this.at++
-      return array
-    }
+    if (this.opens(0x5d)) return array
     do array.push(this.value())
-    while (this.another(0x5d, '"," or "]"'))
+    while (this.continues(0x5d, '"," or "]"'))
     return array
   }
 
+  /** Step over the opening bracket, and over the closing one if it follows at once (true). */
+  private opens(close: number): boolean {
+    const maxDepth = this.options.maxDepth ?? DEFAULT_MAX_DEPTH
+    if (++this.depth > maxDepth) this.fail(`nested deeper than ${maxDepth}`)
+    this.at++
+    if (this.next() !== close) return false
+    this.depth--
+    this.at++
+    return true
+  }
+
   /** Step over a comma (true) or the closing bracket (false). */
-  private another(close: number, expected: string): boolean {
+  private continues(close: number, expected: string): boolean {
     const code = this.next()
     if (code !== 0x2c && code !== close) this.fail(`expected ${expected}`)
     this.at++
-    return code === 0x2c
+    if (code === close) this.depth--
+    return code !== close
   }
 
   private word<T>(word: string, value: T): T {
@@ -167,8 +172,11 @@ class Parser {
     const value = Number(match[0])
     if (!Number.isFinite(value)) this.fail(`number ${quoted(match[0])} is too large`)
     const isInteger = match[1] === undefined && match[2] === undefined
-    if (isInteger && !Number.isSafeInteger(value) && this.largeIntegers === 'refuse') {
+    if (isInteger && !Number.isSafeInteger(value) && this.options.largeIntegers !== 'round') {
       this.fail(`integer ${quoted(match[0])} is beyond 2^53 - 1`)
+    }
+    if (!isInteger && this.options.fractions === 'refuse') {
+      this.fail(`number ${quoted(match[0])}, expected a whole number`)
     }
     this.at += match[0].length
     return value
@@ -176,35 +184,30 @@ class Parser {
 
   private string(): string {
     const { text } = this
-    const start = ++this.at
-    let parts = ''
-    let from = start
-    for (;;) {
-      const code = text.charCodeAt(this.at)
-      if (code === 0x22) break
+    const start = this.at
+    let end = start + 1
+    let hasEscapes = false
+    for (let code = text.charCodeAt(end); code !== 0x22; code = text.charCodeAt(end)) {
       if (code === 0x5c) {
-        parts += text.slice(from, this.at) + this.escape()
-        from = this.at
-      } else if (code >= 0x20) this.at++
-      else this.fail(Number.isNaN(code) ? 'a string does not end' : 'control character in a string')
+        hasEscapes = true
+        end++
+      } else if (code < 0x20) this.fail('control character in a string', end)
+      end++
+      if (end >= text.length) this.fail('a string does not end', start)
     }
-    if (Number.isNaN(text.charCodeAt(this.at))) this.fail('a string does not end', start)
-    const value = parts + text.slice(from, this.at)
-    this.at++
-    return value
+    this.at = end + 1
+    return hasEscapes ? this.unescape(start) : text.slice(start + 1, end)
   }
 
-  private escape(): string {
-    const letter = this.text[this.at + 1] ?? ''
-    if (letter === 'u') {
-      const digits = this.text.slice(this.at + 2, this.at + 6)
-      if (!/^[0-9a-fA-F]{4}$/.test(digits)) this.fail('bad \\u escape')
-      this.at += 6
-      return String.fromCharCode(Number.parseInt(digits, 16))
+  /** Value of the string literal from `start` to the current place. Only escapes can give half a surrogate pair. */
+  private unescape(start: number): string {
+    let value: string
+    try {
+      value = JSON.parse(this.text.slice(start, this.at)) as string
+    } catch {
+      return this.fail('bad escape in a string', start)
     }
-    const value = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined
-    if (value === undefined) this.fail('bad escape')
-    this.at += 2
+    if (LONE_SURROGATE.test(value)) this.fail('half a surrogate pair in a string', start)
     return value
   }
 }

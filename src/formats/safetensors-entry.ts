@@ -1,5 +1,6 @@
 import { bytesPerElement, type DType, isDType } from '../core/dtypes.js'
 import { NVLMError } from '../core/errors.js'
+import { damagedFile } from './damaged-file.js'
 import { baseName, quoted } from './file-name.js'
 import type { TensorInfo } from './safetensors.js'
 
@@ -19,29 +20,26 @@ const MAX_DIMENSIONS = 16
  */
 export function parseTensorEntry(name: string, value: unknown, file: string, dataOffset: number): TensorInfo {
   const what = `${baseName(file)}: tensor ${quoted(name)}`
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) invalid(`${what} is not an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    damagedFile(`${what} is not an object`)
   const entry = value as Readonly<Record<string, unknown>>
   for (const key in entry) {
     if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets')
-      invalid(`${what} has unknown field ${quoted(key)}`)
+      damagedFile(`${what} has unknown field ${quoted(key)}`)
   }
   const dtype = parseDType(entry.dtype, what)
   const shape = parseSizes(entry.shape, `${what}: shape`)
   if (shape.length > MAX_DIMENSIONS)
-    invalid(`${what} has ${shape.length} dimensions, at most ${MAX_DIMENSIONS} are read`)
+    damagedFile(`${what} has ${shape.length} dimensions, at most ${MAX_DIMENSIONS} are read`)
   const [start, end, ...rest] = parseSizes(entry.data_offsets, `${what}: data_offsets`)
   if (start === undefined || end === undefined || rest.length > 0)
-    invalid(`${what}: data_offsets is not a pair`)
-  if (end < start) invalid(`${what} ends at ${end}, before its start ${start}`)
+    damagedFile(`${what}: data_offsets is not a pair`)
+  if (end < start) damagedFile(`${what} ends at ${end}, before its start ${start}`)
   const expected = checkedByteLength(shape, dtype, what)
   if (end - start !== expected) {
-    invalid(`${what} has ${end - start} bytes, ${dtype} [${shape.join(', ')}] needs ${expected}`)
+    damagedFile(`${what} has ${end - start} bytes, ${dtype} [${shape.join(', ')}] needs ${expected}`)
   }
   return { name, dtype, shape, file, offset: dataOffset + start, byteLength: expected }
-}
-
-function invalid(message: string): never {
-  throw new NVLMError('MODEL_INVALID', message, { hint: 'Download the file again.' })
 }
 
 function parseDType(value: unknown, what: string): DType {
@@ -51,18 +49,18 @@ function parseDType(value: unknown, what: string): DType {
       hint: 'Use the checkpoint in BF16, F16 or F32.',
     })
   }
-  return invalid(
+  return damagedFile(
     `${what} has unknown element type ${typeof value === 'string' ? quoted(value) : typeof value}`,
   )
 }
 
 function parseSizes(value: unknown, what: string): readonly number[] {
-  if (!Array.isArray(value)) invalid(`${what} is not a list`)
+  if (!Array.isArray(value)) damagedFile(`${what} is not a list`)
   for (const size of value as readonly unknown[]) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || Object.is(size, -0)) {
       const found =
         typeof size === 'string' ? quoted(size) : typeof size === 'number' ? String(size) : typeof size
-      invalid(`${what} has ${found}, expected a whole number from 0`)
+      damagedFile(`${what} has ${found}, expected a whole number from 0`)
     }
   }
   return value as readonly number[]
@@ -73,7 +71,7 @@ function checkedByteLength(shape: readonly number[], dtype: DType, what: string)
   let size = bytesPerElement[dtype]
   for (const dimension of shape) {
     size *= dimension
-    if (size > Number.MAX_SAFE_INTEGER) invalid(`${what}: shape [${shape.join(', ')}] overflows`)
+    if (size > Number.MAX_SAFE_INTEGER) damagedFile(`${what}: shape [${shape.join(', ')}] overflows`)
   }
   return size
 }

@@ -1,6 +1,7 @@
 import type { DType } from '../core/dtypes.js'
-import { NVLMError } from '../core/errors.js'
+import { invariant, NVLMError } from '../core/errors.js'
 import type { RandomAccessFile } from '../platform/platform.js'
+import { damagedFile } from './damaged-file.js'
 import { baseName, quoted } from './file-name.js'
 import { parseJson } from './json.js'
 import { parseTensorEntry } from './safetensors-entry.js'
@@ -34,7 +35,9 @@ export interface SafetensorsOptions {
 }
 
 const DEFAULT_MAX_HEADER_BYTES = 25_000_000
-const AGAIN = 'download it again'
+
+/** How the text file starts that git leaves in place of a large file; its first eight bytes, as a length. */
+const GIT_LFS_POINTER = new DataView(new TextEncoder().encode('version ').buffer).getBigUint64(0, true)
 
 /**
  * Read and check the header of a safetensors file; tensor data are not read.
@@ -53,10 +56,8 @@ export async function parseSafetensorsHeader(
   const maxBytes = options.maxHeaderBytes ?? DEFAULT_MAX_HEADER_BYTES
   const length = await readHeaderLength(file, name, maxBytes)
   const json = withoutPadding(await file.read(8, length), name)
-  const root = parseJson(json, { path: file.path, maxBytes, maxDepth: 8 })
-  if (typeof root !== 'object' || root === null) {
-    throw new NVLMError('MODEL_INVALID', `${name}: the header is not an object`)
-  }
+  const root = parseJson(json, { path: file.path, maxBytes, maxDepth: 8, fractions: 'refuse' })
+  invariant(typeof root === 'object' && root !== null, 'JSON in braces is an object')
   const dataOffset = 8 + length
   const tensors: TensorInfo[] = []
   let metadata: ReadonlyMap<string, string> = new Map()
@@ -68,59 +69,51 @@ export async function parseSafetensorsHeader(
 }
 
 async function readHeaderLength(file: RandomAccessFile, name: string, maxBytes: number): Promise<number> {
-  if (file.size < 8) {
-    throw new NVLMError('MODEL_INVALID', `${name}: has ${file.size} bytes, a header needs 8; ${AGAIN}`)
-  }
+  if (file.size < 8) damagedFile(`${name}: has ${file.size} bytes, a header needs 8`)
   const prefix = await file.read(0, 8)
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true)
+  if (length === GIT_LFS_POINTER) {
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${name}: is a Git LFS pointer of ${file.size} bytes, not the file itself`,
+      {
+        hint: 'Run `git lfs pull` in the checkpoint folder, or download the file from the model page.',
+      },
+    )
+  }
   if (length > BigInt(maxBytes)) {
     throw new NVLMError(
       'MODEL_INVALID',
-      `${name}: header of ${length} bytes, at most ${maxBytes} are accepted; this is not a safetensors file, or it is damaged`,
+      `${name}: header of ${length} bytes, at most ${maxBytes} are accepted`,
+      {
+        hint: 'This is not a safetensors file, or it is damaged: download it again.',
+      },
     )
   }
-  if (Number(length) > file.size - 8) {
-    throw new NVLMError(
-      'MODEL_INVALID',
-      `${name}: header ends at byte ${8n + length}, file has ${file.size}; ${AGAIN}`,
-    )
-  }
-  if (length < 2n)
-    throw new NVLMError('MODEL_INVALID', `${name}: header of ${length} bytes, expected at least 2`)
+  if (Number(length) > file.size - 8)
+    damagedFile(`${name}: header ends at byte ${8n + length}, file has ${file.size}`)
+  if (length < 2n) damagedFile(`${name}: header of ${length} bytes, expected at least 2`)
   return Number(length)
 }
 
 /** The JSON text alone: from `{` to `}`, behind it only 0x20. */
 function withoutPadding(header: Uint8Array, name: string): Uint8Array {
-  if (header[0] !== 0x7b) {
-    throw new NVLMError(
-      'MODEL_INVALID',
-      `${name}: header starts with byte ${header[0]}, expected "{"; ${AGAIN}`,
-    )
-  }
+  if (header[0] !== 0x7b) damagedFile(`${name}: header starts with byte ${header[0]}, expected "{"`)
   let end = header.length
   while (header[end - 1] === 0x20) end--
-  if (header[end - 1] !== 0x7d) {
-    throw new NVLMError(
-      'MODEL_INVALID',
-      `${name}: header ends with byte ${header[end - 1]}, expected "}" and spaces`,
-    )
-  }
+  if (header[end - 1] !== 0x7d)
+    damagedFile(`${name}: header ends with byte ${header[end - 1]}, expected "}" and spaces`)
   return header.subarray(0, end)
 }
 
 function parseMetadata(value: unknown, file: string): ReadonlyMap<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new NVLMError('MODEL_INVALID', `${file}: __metadata__ is not an object`)
+    damagedFile(`${file}: __metadata__ is not an object`)
   }
   const metadata = new Map<string, string>()
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') {
-      throw new NVLMError(
-        'MODEL_INVALID',
-        `${file}: __metadata__ ${quoted(key)} is ${typeof text}, expected a string`,
-      )
-    }
+    if (typeof text !== 'string')
+      damagedFile(`${file}: __metadata__ ${quoted(key)} is ${typeof text}, expected a string`)
     metadata.set(key, text)
   }
   return metadata
@@ -137,29 +130,17 @@ function inDataOrder(
   let end = dataOffset
   const byName = new Map<string, TensorInfo>()
   for (const tensor of tensors) {
-    const tensorEnd = tensor.offset + tensor.byteLength
-    const what = `${name}: tensor ${quoted(tensor.name)}`
     if (tensor.offset !== end) {
       const problem = tensor.offset < end ? 'overlaps the tensor before it' : 'leaves a hole before it'
-      throw new NVLMError(
-        'MODEL_INVALID',
-        `${what} ${problem}: starts at byte ${tensor.offset}, expected ${end}`,
-      )
-    }
-    if (tensorEnd > file.size) {
-      throw new NVLMError(
-        'MODEL_INVALID',
-        `${what} ends at byte ${tensorEnd}, file has ${file.size}; ${AGAIN}`,
-      )
+      const what = `${name}: tensor ${quoted(tensor.name)} ${problem}`
+      damagedFile(`${what}: starts at byte ${tensor.offset}, expected ${end}`)
     }
     byName.set(tensor.name, tensor)
-    end = tensorEnd
+    end += tensor.byteLength
+    if (!Number.isSafeInteger(end))
+      damagedFile(`${name}: tensor ${quoted(tensor.name)} ends beyond byte 2^53 - 1`)
   }
-  if (end !== file.size) {
-    throw new NVLMError(
-      'MODEL_INVALID',
-      `${name}: tensors end at byte ${end}, file has ${file.size}; ${AGAIN}`,
-    )
-  }
+  if (end > file.size) damagedFile(`${name}: was cut: tensors end at byte ${end}, file has ${file.size}`)
+  if (end < file.size) damagedFile(`${name}: has ${file.size} bytes, tensors end at byte ${end}`)
   return byName
 }

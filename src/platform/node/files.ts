@@ -34,6 +34,7 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
       throw new NVLMError(
         'MODEL_INVALID',
         `${path}: has ${file.size} bytes, at most ${maxBytes} are accepted`,
+        { hint: 'This is not the file it is named after, or it is damaged: download it again.' },
       )
     }
     return await file.read(0, file.size)
@@ -48,7 +49,10 @@ async function openFile(path: string): Promise<RandomAccessFile> {
   const handle = await open(path, flags).catch(cause => fail(path, cause))
   try {
     const info = await handle.stat()
-    if (!info.isFile()) throw new NVLMError('MODEL_INVALID', `${path}: is not a regular file`)
+    if (!info.isFile())
+      throw new NVLMError('MODEL_INVALID', `${path}: is not a regular file`, {
+        hint: 'Give the path of a file.',
+      })
     return new NodeFile(path, info.size, handle)
   } catch (error) {
     await handle.close()
@@ -81,6 +85,7 @@ class NodeFile implements RandomAccessFile {
         throw new NVLMError(
           'MODEL_INVALID',
           `${this.path}: was cut at byte ${offset + done} while it was read`,
+          { hint: 'A file must not change while it is open.' },
         )
       }
       done += bytesRead
@@ -102,6 +107,11 @@ function isMissing(cause: unknown): boolean {
 }
 
 function fail(path: string, cause: unknown): never {
-  if (isMissing(cause)) throw new NVLMError('MODEL_NOT_FOUND', `${path}: does not exist`, { cause })
-  throw new NVLMError('MODEL_INVALID', `${path}: cannot be read (${codeOf(cause)})`, { cause })
+  if (isMissing(cause)) {
+    throw new NVLMError('MODEL_NOT_FOUND', `${path}: does not exist`, { hint: 'Check the path.', cause })
+  }
+  throw new NVLMError('MODEL_INVALID', `${path}: cannot be read (${codeOf(cause)})`, {
+    hint: 'Check that this user may read it.',
+    cause,
+  })
 }
