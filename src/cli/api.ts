@@ -1,0 +1,96 @@
+import type { Tiles } from '../image/tiles.js'
+
+/** What the commands need of the library; `src/cli.ts` binds it to the real one, tests to a fake. */
+export interface CliApi {
+  /** Load a prepared or checkpoint folder; without a folder, the model that comes with the package. */
+  load(model: string | undefined, options: LoadOptions): Promise<LoadedModel>
+  prepare(checkpoint: string, options: PrepareOptions): Promise<unknown>
+  /** What a folder holds, without loading its weights. */
+  inspect(model: string): Promise<object>
+  tile(image: string, options: TileOptions): Promise<Tiles>
+  readonly demo: Demo
+}
+
+/** The picture and question of `nvlm demo`. */
+export interface Demo {
+  /** Path of the picture. */
+  readonly image: string
+  readonly question: string
+}
+
+/** How far a long job is. `done` and `total` count the same unit; `total` 0 means unknown. */
+export interface JobProgress {
+  readonly label: string
+  readonly done: number
+  readonly total: number
+}
+
+/** What any long job takes. */
+export interface JobOptions {
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: JobProgress) => void
+}
+
+export interface LoadOptions extends JobOptions {
+  readonly dtype?: string | undefined
+}
+
+export interface PrepareOptions extends JobOptions {
+  readonly out: string
+  readonly dtype?: string | undefined
+}
+
+export interface TileOptions {
+  readonly tileSize?: number | undefined
+  readonly maxTiles?: number | undefined
+  readonly applyExif: boolean
+  readonly signal: AbortSignal
+}
+
+/** A model ready to answer. */
+export interface LoadedModel {
+  readonly id: string
+  generate(options: AskOptions): Answer
+  dispose(): Promise<void>
+}
+
+/** One question. Options left out take the library's defaults. */
+export interface AskOptions {
+  readonly prompt: string
+  /** Paths and data URLs. */
+  readonly images: readonly string[]
+  readonly maxTokens?: number | undefined
+  readonly temperature?: number | undefined
+  readonly seed?: number | undefined
+  readonly signal: AbortSignal
+}
+
+/** One run: iterate it for text, await it for the result. */
+export type Answer = AsyncIterable<string> & PromiseLike<AnswerResult>
+
+/** What a finished run says about itself. */
+export interface AnswerResult {
+  readonly text: string
+  readonly tokenIds: readonly number[]
+  readonly finishReason: string
+  readonly usage: AnswerUsage
+  readonly timings: AnswerTimings
+  readonly device: string | Readonly<Record<string, string>>
+  readonly warnings: readonly string[]
+}
+
+export interface AnswerUsage {
+  readonly promptTokens: number
+  readonly imageTokens: number
+  readonly completionTokens: number
+  readonly totalTokens: number
+}
+
+export interface AnswerTimings {
+  readonly preprocessMs: number
+  readonly visionMs: number
+  readonly prefillMs: number
+  readonly timeToFirstTokenMs: number
+  readonly decodeMs: number
+  readonly tokensPerSecond: number
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { describeDevice, describeMs, describeTokens, streamAnswer, withModel } from './answer.js'
+import type { AnswerResult, AskOptions } from './api.js'
+import { type Args, UsageError } from './args.js'
+import type { Command, CommandContext } from './command.js'
+import { paint } from './output.js'
+
+/** `nvlm ask`: pictures and a question to a streamed answer. */
+export const ask: Command = {
+  name: 'ask',
+  operands: '<image…> "<question>"',
+  summary: 'Ask a question about pictures, or without one.',
+  notes: ['The answer goes to stdout, progress and timings to stderr.'],
+  flags: [
+    {
+      name: 'model',
+      value: 'folder',
+      help: 'prepared or checkpoint folder (default: the tiny model inside)',
+    },
+    { name: 'dtype', value: 'name', help: 'number format to compute in (default: fp32)' },
+    { name: 'max-tokens', value: 'n', help: 'most tokens of the answer' },
+    {
+      name: 'temperature',
+      value: 'x',
+      help: '0 takes the likeliest token (default), above 0 draws by chance',
+    },
+    { name: 'seed', value: 'n', help: 'makes the draws repeatable' },
+    { name: 'json', help: 'print text, tokenIds, usage, timings and device as JSON, at the end' },
+  ],
+  async run(args, context) {
+    const question = parseQuestion(args, context.signal)
+    await withModel(args.text('model'), args.text('dtype'), context, async model => {
+      if (args.has('json')) context.out.write(toJson(await model.generate(question)))
+      else writeSummary(await streamAnswer(model, question, context), context)
+    })
+  },
+}
+
+function parseQuestion(args: Args, signal: AbortSignal): AskOptions {
+  const prompt = args.operands.at(-1)
+  if (prompt === undefined) throw new UsageError('the question is missing')
+  if (existsSync(prompt)) throw new UsageError(`the question is missing behind the picture "${prompt}"`)
+  return {
+    prompt,
+    images: args.operands.slice(0, -1),
+    maxTokens: args.number('max-tokens'),
+    temperature: args.number('temperature'),
+    seed: args.number('seed'),
+    signal,
+  }
+}
+
+function toJson({ text, tokenIds, usage, timings, device }: AnswerResult): string {
+  return `${JSON.stringify({ text, tokenIds, usage, timings, device }, undefined, 2)}\n`
+}
+
+function writeSummary(result: AnswerResult, { err }: CommandContext): void {
+  const { timeToFirstTokenMs, tokensPerSecond } = result.timings
+  const parts = [
+    `${describeTokens(result)} tokens`,
+    `first after ${describeMs(timeToFirstTokenMs)}`,
+    `then ${tokensPerSecond.toFixed(1)} a second`,
+    `on ${describeDevice(result)}`,
+  ]
+  err.write(`${paint(err, 'dim', parts.join(' · '))}\n`)
+}

@@ -1,0 +1,128 @@
+import type { Answer, AnswerResult, AskOptions, CliApi, LoadedModel, LoadOptions } from '../../src/cli/api.js'
+import type { CliContext } from '../../src/cli/main.js'
+import type { Output } from '../../src/cli/output.js'
+import type { Tiles } from '../../src/image/tiles.js'
+
+/** Collects what is written. */
+export class FakeOutput implements Output {
+  text = ''
+
+  constructor(
+    readonly isTTY = false,
+    readonly hasColors = false,
+    readonly columns = 80,
+  ) {}
+
+  write(text: string): void {
+    this.text += text
+  }
+}
+
+/** Answers every question with the pieces it is given, after reporting three steps of loading. */
+export class FakeApi implements CliApi {
+  readonly demo = { image: '/pictures/sign.png', question: 'What does the sign say?' }
+  readonly loads: { model: string | undefined; dtype: string | undefined }[] = []
+  readonly questions: AskOptions[] = []
+  readonly jobs: unknown[] = []
+  numDisposed = 0
+
+  constructor(
+    private readonly pieces: readonly string[] = ['Open ', 'daily'],
+    private readonly overrides: Partial<AnswerResult> = {},
+    /** Called before each piece. */
+    private readonly beforePiece: (index: number) => void = () => {},
+  ) {}
+
+  async load(model: string | undefined, options: LoadOptions): Promise<LoadedModel> {
+    this.loads.push({ model, dtype: options.dtype })
+    for (const done of [0, 1, 2]) options.onProgress({ label: 'loading', done, total: 2 })
+    return {
+      id: model ?? 'nvlm-tiny',
+      generate: question => this.answer(question),
+      dispose: async () => {
+        this.numDisposed++
+      },
+    }
+  }
+
+  async prepare(checkpoint: string, options: Parameters<CliApi['prepare']>[1]): Promise<void> {
+    options.onProgress({ label: 'decoder', done: 1, total: 1 })
+    this.jobs.push({ checkpoint, out: options.out, dtype: options.dtype })
+  }
+
+  async inspect(model: string): Promise<object> {
+    return {
+      id: model,
+      family: 'nvlm-d',
+      tile: { size: 448, max: 6 },
+      devices: ['cpu', 'webgpu'],
+      bytes: 3_600_000,
+    }
+  }
+
+  async tile(image: string, options: Parameters<CliApi['tile']>[1]): Promise<Tiles> {
+    this.jobs.push({ image, ...options, signal: undefined })
+    return fakeTiles(2, 1, options.tileSize ?? 32)
+  }
+
+  private answer(question: AskOptions): Answer {
+    this.questions.push(question)
+    const { pieces, beforePiece, overrides } = this
+    return {
+      async *[Symbol.asyncIterator]() {
+        for (const [index, piece] of pieces.entries()) {
+          beforePiece(index)
+          question.signal.throwIfAborted()
+          yield piece
+        }
+      },
+      // biome-ignore lint/suspicious/noThenProperty: an answer is awaited
+      then: (resolve, reject) =>
+        Promise.resolve({ ...fakeResult, text: pieces.join(''), ...overrides }).then(resolve, reject),
+    }
+  }
+}
+
+/** What the fake model says about its runs. */
+export const fakeResult: AnswerResult = {
+  text: '',
+  tokenIds: [11, 12],
+  finishReason: 'stop',
+  usage: { promptTokens: 30, imageTokens: 9, completionTokens: 2, totalTokens: 32 },
+  timings: {
+    preprocessMs: 4.4,
+    visionMs: 20,
+    prefillMs: 1500,
+    timeToFirstTokenMs: 1530,
+    decodeMs: 100,
+    tokensPerSecond: 20,
+  },
+  device: { vision: 'cpu', projector: 'cpu', decoder: 'cpu' },
+  warnings: [],
+}
+
+/** A grid whose tile k has colour k * 10 everywhere, with a thumbnail of colour 200. */
+export function fakeTiles(columns: number, rows: number, size: number): Tiles {
+  const numTiles = columns * rows + 1
+  const rgb = new Uint8Array(numTiles * size * size * 3)
+  for (let tile = 0; tile < numTiles; tile++) {
+    rgb.fill(tile === numTiles - 1 ? 200 : tile * 10, tile * size * size * 3, (tile + 1) * size * size * 3)
+  }
+  const pixelValues = { data: new Float32Array(0), dims: [numTiles, 3, size, size] }
+  return { pixelValues, rgb, columns, rows, thumbnail: true, numTiles }
+}
+
+/** Everything a command line needs, with outputs that remember. */
+export function fakeContext(
+  overrides: Partial<CliContext> = {},
+): CliContext & { readonly out: FakeOutput; readonly err: FakeOutput } {
+  return {
+    api: new FakeApi(),
+    signal: new AbortController().signal,
+    version: '1.2.3',
+    isDebug: false,
+    ...overrides,
+    out: (overrides.out as FakeOutput | undefined) ?? new FakeOutput(),
+    err: (overrides.err as FakeOutput | undefined) ?? new FakeOutput(),
+  }
+}
