@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'CONTEXT_OVERFLOW'
   | 'NUMERIC'
   | 'OUTPUT_EXISTS'
+  | 'OUTPUT_FAILED'
   | 'DISPOSED'
   | 'UNSUPPORTED'
   | 'ENGINE_FAILED'

@@ -26,6 +26,25 @@ export interface Files {
   open(path: string): Promise<RandomAccessFile>
   /** Names in a folder, sorted. */
   list(path: string): Promise<readonly string[]>
+  /** Absolute path with every symbolic link followed. */
+  realPath(path: string): Promise<string>
+}
+
+/** Writes the files of one new folder. */
+export interface FolderWriter {
+  /** Write a whole file; it is on the disk when the promise settles. */
+  write(name: string, bytes: Uint8Array): Promise<void>
+}
+
+/** Makes new folders that are there whole or not at all. */
+export interface FolderPublisher {
+  /**
+   * Make a folder: `fill` writes into a hidden one beside it, which gets its name when everything is on the disk.
+   * A kill at any moment leaves no folder of that name; remains of a killed run are removed by the next.
+   *
+   * @throws {NVLMError} OUTPUT_EXISTS, before any work, if `path` exists
+   */
+  publish(path: string, fill: (writer: FolderWriter) => Promise<void>): Promise<void>
 }
 
 /** Limits checked before a picture is decoded. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { NVLMError } from '../../core/errors.js'
 import type { FileInfo, Files, RandomAccessFile } from '../platform.js'
@@ -16,6 +16,7 @@ export const nodeFiles: Files = {
   read: readWhole,
   open: openFile,
   list: async path => (await readdir(path).catch(cause => fail(path, cause))).sort(),
+  realPath: path => realpath(path).catch(cause => fail(path, cause)),
 }
 
 async function statFile(path: string): Promise<FileInfo | undefined> {

@@ -1,0 +1,61 @@
+import type { Session } from '../backend/backend.js'
+import { NVLMError } from '../core/errors.js'
+import type { DecoderState } from './decoder-state.js'
+import type { EmbeddingTable } from './embedding-table.js'
+import { RotaryTable } from './rope.js'
+import { SessionDecoderState } from './session-decoder-state.js'
+
+/** What the decoder must know of its graph. */
+export interface DecoderShape {
+  readonly numHiddenLayers: number
+  readonly numKeyValueHeads: number
+  readonly headDim: number
+  readonly hiddenSize: number
+  readonly vocabSize: number
+  readonly ropeTheta: number
+  /** Longest sequence that the model was made for. */
+  readonly maxPositionEmbeddings: number
+  /** Id that stands for an image embedding; undefined for a model that takes text only. */
+  readonly imageTokenId: number | undefined
+}
+
+/** Token ids and image embeddings → logits. Sequences are independent of each other. */
+export class Decoder {
+  private readonly rotary: RotaryTable
+  private isDisposed = false
+
+  constructor(
+    private readonly session: Session,
+    private readonly embeddings: EmbeddingTable,
+    readonly shape: DecoderShape,
+  ) {
+    this.rotary = new RotaryTable(shape.headDim, shape.ropeTheta)
+  }
+
+  /**
+   * Begin a sequence.
+   *
+   * @param options.contextLength - most tokens it can hold, up to the model's own limit
+   * @throws {NVLMError} INVALID_OPTION if the length is out of range, DISPOSED
+   */
+  async open(options: { readonly contextLength: number }): Promise<DecoderState> {
+    if (this.isDisposed) throw new NVLMError('DISPOSED', 'the decoder is disposed')
+    const { contextLength } = options
+    const { maxPositionEmbeddings } = this.shape
+    if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > maxPositionEmbeddings) {
+      throw new NVLMError('INVALID_OPTION', `contextLength ${contextLength}; expected an integer from 1 to ${maxPositionEmbeddings}`)
+    }
+    return new SessionDecoderState(
+      { session: this.session, embeddings: this.embeddings, rotary: this.rotary, shape: this.shape },
+      contextLength,
+    )
+  }
+
+  /** Free the session. A second call does nothing. */
+  async dispose(): Promise<void> {
+    if (this.isDisposed) return
+    this.isDisposed = true
+    await this.session.dispose()
+    await this.embeddings.dispose()
+  }
+}

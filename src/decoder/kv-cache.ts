@@ -1,0 +1,93 @@
+import type { BackendTensor } from '../backend/backend.js'
+
+/** Sizes of a cache. */
+export interface KvCacheShape {
+  readonly numLayers: number
+  readonly numKeyValueHeads: number
+  readonly headDim: number
+}
+
+/** Rows that a buffer starts with; it doubles when they are used up. */
+const FIRST_CAPACITY = 256
+
+/**
+ * Keys and values of one sequence: a buffer for each layer and key head, so that its first `length` rows are one
+ * contiguous view that the graph reads in place.
+ *
+ * Memory is taken as the sequence grows, up to `maxLength` rows.
+ */
+export class KvCache {
+  private readonly buffers = new Map<string, Float32Array>()
+  private capacity: number
+  private rows = 0
+
+  constructor(
+    private readonly shape: KvCacheShape,
+    readonly maxLength: number,
+  ) {
+    this.capacity = Math.min(FIRST_CAPACITY, maxLength)
+    for (const name of this.names()) this.buffers.set(name, new Float32Array(this.capacity * shape.headDim))
+  }
+
+  get length(): number {
+    return this.rows
+  }
+
+  /** The past as graph inputs: views, valid until the next `append`. */
+  feeds(): Record<string, BackendTensor> {
+    const { headDim } = this.shape
+    const feeds: Record<string, BackendTensor> = {}
+    for (const [name, buffer] of this.buffers) {
+      feeds[name] = { type: 'float32', data: buffer.subarray(0, this.rows * headDim), dims: [this.rows, headDim] }
+    }
+    return feeds
+  }
+
+  /** Add the new rows of a run: `newKey.<layer>`, `newValue.<layer>` float32 [keyValueHeads, numRows, headDim]. */
+  append(outputs: Readonly<Record<string, BackendTensor>>, numRows: number): void {
+    this.reserve(this.rows + numRows)
+    const { headDim, numKeyValueHeads, numLayers } = this.shape
+    const length = numRows * headDim
+    for (const kind of ['Key', 'Value'] as const) {
+      for (let layer = 0; layer < numLayers; layer++) {
+        const rows = outputs[`new${kind}.${layer}`]!.data as Float32Array
+        for (let head = 0; head < numKeyValueHeads; head++) {
+          const buffer = this.buffers.get(`past${kind}.${layer}.${head}`)!
+          buffer.set(rows.subarray(head * length, (head + 1) * length), this.rows * headDim)
+        }
+      }
+    }
+    this.rows += numRows
+  }
+
+  /** Forget all rows from `length` on. */
+  truncate(length: number): void {
+    this.rows = Math.min(this.rows, length)
+  }
+
+  /** Give the memory back. */
+  dispose(): void {
+    this.rows = 0
+    this.buffers.clear()
+  }
+
+  private *names(): Iterable<string> {
+    for (let layer = 0; layer < this.shape.numLayers; layer++) {
+      for (let head = 0; head < this.shape.numKeyValueHeads; head++) {
+        yield `pastKey.${layer}.${head}`
+        yield `pastValue.${layer}.${head}`
+      }
+    }
+  }
+
+  private reserve(rows: number): void {
+    if (rows <= this.capacity) return
+    const { headDim } = this.shape
+    this.capacity = Math.min(Math.max(this.capacity * 2, rows), this.maxLength)
+    for (const [name, buffer] of this.buffers) {
+      const grown = new Float32Array(this.capacity * headDim)
+      grown.set(buffer.subarray(0, this.rows * headDim))
+      this.buffers.set(name, grown)
+    }
+  }
+}

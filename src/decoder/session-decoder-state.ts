@@ -1,0 +1,169 @@
+import type { BackendTensor, Session } from '../backend/backend.js'
+import { NVLMError } from '../core/errors.js'
+import type { FloatTensor } from '../core/tensor.js'
+import type { DecoderShape } from './decoder.js'
+import type { DecoderState, PrefillInput, PrefillOptions } from './decoder-state.js'
+import type { EmbeddingTable } from './embedding-table.js'
+import { KvCache } from './kv-cache.js'
+import type { RotaryTable } from './rope.js'
+import { replaceImageTokens } from './splice.js'
+
+/** What all sequences of one decoder share. */
+export interface DecoderParts {
+  readonly session: Session
+  readonly embeddings: EmbeddingTable
+  readonly rotary: RotaryTable
+  readonly shape: DecoderShape
+}
+
+/** Tokens of one run: more cost memory for the scores, fewer read the weights more often. */
+const CHUNK_LENGTH = 256
+
+/** Additive mask value: exp gives exactly 0, and sums stay finite. */
+const MASKED = -1e30
+
+/** A sequence on a session with read-only past: new keys and values are appended here. */
+export class SessionDecoderState implements DecoderState {
+  private readonly cache: KvCache
+  private isRunning = false
+  private isDisposed = false
+
+  constructor(
+    private readonly parts: DecoderParts,
+    readonly contextLength: number,
+  ) {
+    const { numHiddenLayers, numKeyValueHeads, headDim } = parts.shape
+    this.cache = new KvCache({ numLayers: numHiddenLayers, numKeyValueHeads, headDim }, contextLength)
+  }
+
+  get length(): number {
+    return this.cache.length
+  }
+
+  async prefill(input: PrefillInput, options: PrefillOptions = {}): Promise<FloatTensor> {
+    const { inputIds } = input
+    const total = inputIds.length
+    const positionIds = this.checkedPositions(input)
+    return this.exclusively(async () => {
+      const embeddings = await this.parts.embeddings.lookUp(inputIds)
+      replaceImageTokens(embeddings, input, this.parts.shape)
+      const { vocabSize } = this.parts.shape
+      const logits = new Float32Array((options.allPositions ? total : 1) * vocabSize)
+      for (let start = 0; start < total; start += CHUNK_LENGTH) {
+        options.signal?.throwIfAborted()
+        const end = Math.min(start + CHUNK_LENGTH, total)
+        const isLast = end === total
+        const numRows = options.allPositions ? end - start : isLast ? 1 : 0
+        const chunk = await this.runChunk(embeddings, positionIds, start, end, numRows)
+        logits.set(chunk, options.allPositions ? start * vocabSize : 0)
+        options.onProgress?.(end, total)
+      }
+      return { data: logits, dims: [logits.length / vocabSize, vocabSize] }
+    })
+  }
+
+  async step(tokenId: number): Promise<FloatTensor> {
+    return this.prefill({ inputIds: [tokenId] })
+  }
+
+  truncate(length: number): void {
+    this.assertUsable()
+    if (!Number.isInteger(length) || length < 0 || length > this.length) {
+      throw new NVLMError('INVALID_OPTION', `truncate to ${length}; expected an integer from 0 to ${this.length}`)
+    }
+    this.cache.truncate(length)
+  }
+
+  dispose(): void {
+    this.isDisposed = true
+    this.cache.dispose()
+  }
+
+  private assertUsable(): void {
+    if (this.isDisposed) throw new NVLMError('DISPOSED', 'the decoder state is disposed')
+    if (this.isRunning) {
+      throw new NVLMError('INVALID_OPTION', 'calls on one decoder state overlap', { hint: 'Await each call before the next.' })
+    }
+  }
+
+  private async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    this.assertUsable()
+    this.isRunning = true
+    try {
+      return await work()
+    } finally {
+      this.isRunning = false
+    }
+  }
+
+  private checkedPositions(input: PrefillInput): ArrayLike<number> {
+    const { inputIds, positionIds } = input
+    const { maxPositionEmbeddings } = this.parts.shape
+    if (inputIds.length === 0) throw new NVLMError('INVALID_OPTION', 'inputIds is empty; expected at least one token')
+    const needed = this.length + inputIds.length
+    if (needed > this.contextLength) {
+      throw new NVLMError('CONTEXT_OVERFLOW', `${needed} tokens needed, the context holds ${this.contextLength}`, {
+        hint: 'Ask for a longer context, fewer tiles or a shorter text.',
+      })
+    }
+    if (positionIds === undefined) return Array.from(inputIds, (_, i) => this.length + i)
+    const wrong = positionIds.find(id => !Number.isInteger(id) || id < 0 || id >= maxPositionEmbeddings)
+    if (positionIds.length !== inputIds.length || wrong !== undefined) {
+      const found = wrong === undefined ? `${positionIds.length} positionIds` : `position ${wrong}`
+      throw new NVLMError('INVALID_OPTION', `${found}; expected ${inputIds.length} integers from 0 to ${maxPositionEmbeddings - 1}`)
+    }
+    return positionIds
+  }
+
+  /** Run the tokens [start, end) and append them; logits of the last `numRows` of them. */
+  private async runChunk(
+    embeddings: Float32Array,
+    positionIds: ArrayLike<number>,
+    start: number,
+    end: number,
+    numRows: number,
+  ): Promise<Float32Array> {
+    const { hiddenSize, headDim } = this.parts.shape
+    const length = end - start
+    const positions = Array.from({ length }, (_, i) => positionIds[start + i]!)
+    const { cos, sin } = this.parts.rotary.rows(positions)
+    const outputs = await this.parts.session.run({
+      ...this.cache.feeds(),
+      inputsEmbeds: float32(embeddings.subarray(start * hiddenSize, end * hiddenSize), [length, hiddenSize]),
+      cos: float32(cos, [length, headDim / 2]),
+      sin: float32(sin, [length, headDim / 2]),
+      mask: float32(causalMask(length), [length, length]),
+      logitsRows: { type: 'int64', data: lastRows(length, numRows), dims: [numRows] },
+    })
+    const logits = outputs.logits!.data as Float32Array
+    assertFinite(logits, this.length + end - start)
+    this.cache.append(outputs, length)
+    return logits
+  }
+}
+
+function float32(data: Float32Array, dims: readonly number[]): BackendTensor {
+  return { type: 'float32', data, dims }
+}
+
+/** float32 [length, length]: a token sees itself and those before it. */
+function causalMask(length: number): Float32Array {
+  const mask = new Float32Array(length * length)
+  for (let row = 0; row < length; row++) mask.fill(MASKED, row * length + row + 1, (row + 1) * length)
+  return mask
+}
+
+/** int64: the last `numRows` of `length` rows. */
+function lastRows(length: number, numRows: number): BigInt64Array {
+  return BigInt64Array.from({ length: numRows }, (_, i) => BigInt(length - numRows + i))
+}
+
+function assertFinite(logits: Float32Array, place: number): void {
+  for (let i = 0; i < logits.length; i++) {
+    if (!Number.isFinite(logits[i])) {
+      throw new NVLMError('NUMERIC', `the decoder gave ${logits[i]} in the logits after ${place} tokens`, {
+        hint: 'The weights or the picture hold values that are not finite, or a number format overflows: verify the checkpoint.',
+      })
+    }
+  }
+}
