@@ -49,21 +49,23 @@ function parseDType(value: unknown, what: string): DType {
       hint: 'Use the checkpoint in BF16, F16 or F32.',
     })
   }
-  return damagedFile(
-    `${what} has unknown element type ${typeof value === 'string' ? quoted(value) : typeof value}`,
-  )
+  return damagedFile(`${what} has unknown element type ${describeValue(value)}`)
 }
 
 function parseSizes(value: unknown, what: string): readonly number[] {
   if (!Array.isArray(value)) damagedFile(`${what} is not a list`)
   for (const size of value as readonly unknown[]) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || Object.is(size, -0)) {
-      const found =
-        typeof size === 'string' ? quoted(size) : typeof size === 'number' ? String(size) : typeof size
-      damagedFile(`${what} has ${found}, expected a whole number from 0`)
+      damagedFile(`${what} has ${describeValue(size)}, expected a whole number from 0`)
     }
   }
   return value as readonly number[]
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === 'string') return quoted(value)
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
+  return value === null ? 'null' : typeof value
 }
 
 /** Multiply without leaving the exact integers, as `checked_mul` of the reference. */
