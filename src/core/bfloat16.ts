@@ -13,7 +13,7 @@ function bitsOf(values: Float32Array): Uint32Array {
  */
 export function bfloat16ToFloat32(
   source: Uint16Array,
-  target = new Float32Array(source.length),
+  target: Float32Array = new Float32Array(source.length),
 ): Float32Array {
   if (target.length < source.length)
     throw new RangeError(`target holds ${target.length} of ${source.length} values`)
@@ -36,7 +36,7 @@ export function bfloat16ToFloat32(
  */
 export function float32ToBfloat16(
   source: Float32Array,
-  target = new Uint16Array(source.length),
+  target: Float32Array = new Uint16Array(source.length),
 ): Uint16Array {
   if (target.length < source.length)
     throw new RangeError(`target holds ${target.length} of ${source.length} values`)

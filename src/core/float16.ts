@@ -27,7 +27,7 @@ function widen(code: number): number {
  */
 export function float16ToFloat32(
   source: Uint16Array,
-  target = new Float32Array(source.length),
+  target: Float32Array = new Float32Array(source.length),
 ): Float32Array {
   if (target.length < source.length)
     throw new RangeError(`target holds ${target.length} of ${source.length} values`)
@@ -69,7 +69,10 @@ function narrow(bits: number): number {
  * @throws {RangeError} if `target` is shorter than `source`
  * @see numpy/numpy `numpy/_core/src/npymath/halffloat.cpp`, `npy_floatbits_to_halfbits`
  */
-export function float32ToFloat16(source: Float32Array, target = new Uint16Array(source.length)): Uint16Array {
+export function float32ToFloat16(
+  source: Float32Array,
+  target: Uint16Array = new Uint16Array(source.length),
+): Uint16Array {
   if (target.length < source.length)
     throw new RangeError(`target holds ${target.length} of ${source.length} values`)
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length)
