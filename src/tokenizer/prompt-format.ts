@@ -13,8 +13,11 @@ export interface PromptPiece {
 
 /** How a model family writes a conversation down. */
 export interface PromptFormat {
-  /** Text of the token that is repeated once for each image embedding, such as `<|vision_pad|>`. */
-  readonly imageToken: string
+  /**
+   * Text of the token that is repeated once for each image embedding, such as `<|vision_pad|>`;
+   * `undefined` for a family that reads no images.
+   */
+  readonly imageToken: string | undefined
   /** Texts of the tokens that end an answer, such as `<|im_end|>`. */
   readonly stopTokens: readonly string[]
   /**
@@ -22,7 +25,8 @@ export interface PromptFormat {
    *
    * @param messages - turns in order; images in order of appearance
    * @param tileCounts - number of tiles of each image, thumbnail included
-   * @throws {NVLMError} INVALID_OPTION if images and tile counts differ in number, or a role is out of place
+   * @throws {NVLMError} INVALID_OPTION if images and tile counts differ in number, or a role is out of place;
+   * UNSUPPORTED for an image where the family reads none
    */
   writePrompt(messages: readonly Message[], tileCounts: readonly number[]): readonly PromptPiece[]
 }

@@ -1,0 +1,162 @@
+import { NVLMError } from '../core/errors.js'
+import { quoted } from '../formats/file-name.js'
+import type { ContentPart, Message } from './messages.js'
+import type { PromptFormat, PromptPiece } from './prompt-format.js'
+
+/** The text between the turns of a conversation. */
+export interface ConversationTemplate {
+  readonly systemHeader: string
+  readonly userHeader: string
+  readonly assistantHeader: string
+  /** Ends every turn that is not empty. */
+  readonly turnEnd: string
+  /** Content of the system turn where the conversation has none; `false` for no system turn at all. */
+  readonly systemMessage: string | false
+}
+
+/** How a model family writes a picture down. */
+export interface ImageSpan {
+  /** Token that is repeated once for each image embedding. */
+  readonly token: string
+  /** The text of one picture, without a line break after it. */
+  write(numTiles: number): string
+}
+
+/**
+ * The prompt format of a conversation template.
+ *
+ * A picture is followed by a line break if another part follows in the message, unless that part is text that
+ * begins with white space itself. Empty user and assistant turns are their header alone, as in the reference.
+ *
+ * @param image - absent for text-only families
+ * @see OpenGVLab/InternVL `internvl_chat/internvl/conversation.py`, `get_prompt` (SeparatorStyle.MPT)
+ */
+export function conversationFormat(
+  template: ConversationTemplate,
+  stopTokens: readonly string[],
+  image?: ImageSpan,
+): PromptFormat {
+  return {
+    imageToken: image?.token,
+    stopTokens,
+    writePrompt(messages, tileCounts) {
+      requireConversation(messages)
+      requireTileCounts(countImages(messages), tileCounts)
+      const counts = tileCounts.values()
+      const writeNextImage = (): string => {
+        if (image === undefined) throw new NVLMError('UNSUPPORTED', 'this model reads text only, not images')
+        return image.write(counts.next().value!)
+      }
+      const [first, ...rest] = messages
+      const hasSystem = first?.role === 'system'
+      return [
+        ...writeSystem(template, hasSystem ? first.content : template.systemMessage),
+        ...(hasSystem ? rest : messages).flatMap(message => writeTurn(template, message, writeNextImage)),
+        { text: template.assistantHeader, isControl: true },
+      ]
+    },
+  }
+}
+
+/** The content of a message alone, without headers: text as the author's, pictures as the template's. */
+export function writeContent(
+  content: string | readonly ContentPart[],
+  writeNextImage: () => string,
+): readonly PromptPiece[] {
+  if (typeof content === 'string') return [{ text: content, isControl: false }]
+  return content.map((part, index) => {
+    if (part.type === 'text') return { text: part.text, isControl: false }
+    return { text: writeNextImage() + lineBreakBefore(content[index + 1]), isControl: true }
+  })
+}
+
+/** Number of image parts of a conversation. */
+export function countImages(messages: readonly Message[]): number {
+  const parts = messages.flatMap(({ content }) => (typeof content === 'string' ? [] : content))
+  return parts.filter(part => part.type !== 'text').length
+}
+
+/** @throws {NVLMError} INVALID_OPTION naming both numbers, or the count that is none */
+export function requireTileCounts(numImages: number, tileCounts: readonly number[]): void {
+  if (numImages !== tileCounts.length) {
+    throw new NVLMError(
+      'INVALID_OPTION',
+      `the messages have ${numImages} images, tile counts are given for ${tileCounts.length}`,
+      { hint: 'Give one tile count for each image part, in order of appearance.' },
+    )
+  }
+  for (const [index, count] of tileCounts.entries()) {
+    if (Number.isSafeInteger(count) && count >= 1) continue
+    throw new NVLMError(
+      'INVALID_OPTION',
+      `tile count of image ${index + 1} is ${count}, expected a whole number of 1 or more`,
+    )
+  }
+}
+
+function lineBreakBefore(next: ContentPart | undefined): string {
+  if (next === undefined || (next.type === 'text' && /^\s/.test(next.text))) return ''
+  return '\n'
+}
+
+function writeSystem(template: ConversationTemplate, content: string | false): readonly PromptPiece[] {
+  if (content === false) return []
+  return [
+    { text: template.systemHeader, isControl: true },
+    { text: content, isControl: false },
+    { text: template.turnEnd, isControl: true },
+  ]
+}
+
+function writeTurn(
+  template: ConversationTemplate,
+  { role, content }: Message,
+  writeNextImage: () => string,
+): readonly PromptPiece[] {
+  const header = { text: role === 'user' ? template.userHeader : template.assistantHeader, isControl: true }
+  const pieces = writeContent(content, writeNextImage)
+  if (pieces.every(piece => piece.text === '')) return [header]
+  return [header, ...pieces, { text: template.turnEnd, isControl: true }]
+}
+
+/**
+ * Check roles, order and content; messages come from callers in plain JavaScript too.
+ *
+ * @throws {NVLMError} INVALID_OPTION naming the message
+ */
+export function requireConversation(messages: readonly Message[]): void {
+  for (const [index, { role, content }] of messages.entries()) {
+    if (role !== 'system' && role !== 'user' && role !== 'assistant') {
+      throw invalidMessage(
+        index,
+        `has role ${quoted(String(role))}, expected "system", "user" or "assistant"`,
+      )
+    }
+    if (role === 'system' && index > 0)
+      throw invalidMessage(index, 'is a system message, which must be the first')
+    requireContent(index, role, content)
+  }
+  if (messages.at(-1)?.role === 'user') return
+  throw new NVLMError(
+    'INVALID_OPTION',
+    `a conversation of ${messages.length} messages has no user message at its end`,
+  )
+}
+
+function requireContent(index: number, role: Message['role'], content: unknown): void {
+  if (typeof content === 'string') return
+  if (role !== 'user' || !Array.isArray(content)) {
+    throw invalidMessage(index, `of the ${role} has no text as its content`)
+  }
+  for (const part of content as (Partial<ContentPart> | undefined)[]) {
+    if (part?.type === 'image' || part?.type === 'image_url') continue
+    if (part?.type === 'text' && typeof part.text === 'string') continue
+    throw invalidMessage(index, `has a part that is no ${PART_TYPES}`)
+  }
+}
+
+const PART_TYPES = '{ type: "text", text }, { type: "image", image } or { type: "image_url", image_url }'
+
+function invalidMessage(index: number, problem: string): NVLMError {
+  return new NVLMError('INVALID_OPTION', `message ${index + 1} ${problem}`)
+}

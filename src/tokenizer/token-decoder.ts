@@ -1,0 +1,93 @@
+import type { AddedToken } from './added-tokens.js'
+import { tokenBytes } from './byte-level.js'
+
+/** How ids are turned into text. */
+export interface DecodeOptions {
+  /** Leave out the special tokens, such as `<|im_end|>`. Default true. */
+  readonly skipSpecial?: boolean | undefined
+}
+
+/** Turns ids into text as they come. */
+export interface TokenTextStream {
+  /**
+   * Text that this id completes: every character as soon as its last byte is there, `''` while it is not.
+   * @throws {NVLMError} INVALID_OPTION for an id outside of the vocabulary
+   */
+  push(id: number): string
+  /** The rest: U+FFFD for a character that was never completed. The stream can be used again from the start. */
+  flush(): string
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** Turns token ids into text. Ids without a token (the padding rows of an embedding table) are empty. */
+export class TokenDecoder {
+  private readonly spellings: string[] = []
+  private readonly bytes: (Uint8Array | undefined)[] = []
+  private readonly addedTokens: ReadonlyMap<number, AddedToken>
+
+  /** @param ids - base tokens in byte-level spelling → id */
+  constructor(ids: ReadonlyMap<string, number>, addedTokens: readonly AddedToken[]) {
+    for (const [spelling, id] of ids) this.spellings[id] = spelling
+    this.addedTokens = new Map(addedTokens.map(token => [token.id, token]))
+  }
+
+  /** Text of a whole sequence. Bytes that are no UTF-8 become U+FFFD. */
+  decode(ids: Iterable<number>, { skipSpecial = true }: DecodeOptions = {}): string {
+    const utf8 = newUtf8Decoder()
+    let text = ''
+    let pending: Uint8Array[] = []
+    const flush = (): void => {
+      text += utf8.decode(concatenate(pending))
+      pending = []
+    }
+    for (const id of ids) {
+      const added = this.addedTokens.get(id)
+      if (added === undefined) pending.push(this.bytesOf(id))
+      else if (!(skipSpecial && added.isSpecial)) {
+        flush()
+        text += added.text
+      }
+    }
+    flush()
+    return text
+  }
+
+  /** The same text in steps. */
+  stream({ skipSpecial = true }: DecodeOptions = {}): TokenTextStream {
+    const utf8 = newUtf8Decoder()
+    const push = (id: number): string => {
+      const added = this.addedTokens.get(id)
+      if (added === undefined) return utf8.decode(this.bytesOf(id), { stream: true })
+      return skipSpecial && added.isSpecial ? '' : utf8.decode() + added.text
+    }
+    return { push, flush: () => utf8.decode() }
+  }
+
+  private bytesOf(id: number): Uint8Array {
+    const bytes = this.bytes[id] ?? this.spell(id)
+    this.bytes[id] = bytes
+    return bytes
+  }
+
+  private spell(id: number): Uint8Array {
+    const spelling = this.spellings[id]
+    if (spelling === undefined) return NO_BYTES
+    return tokenBytes(spelling) ?? new TextEncoder().encode(spelling)
+  }
+}
+
+/** A byte order mark is a character like any other here. */
+function newUtf8Decoder(): InstanceType<typeof TextDecoder> {
+  return new TextDecoder('utf-8', { ignoreBOM: true })
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0))
+  let offset = 0
+  for (const part of parts) {
+    bytes.set(part, offset)
+    offset += part.byteLength
+  }
+  return bytes
+}
