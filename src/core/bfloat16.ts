@@ -36,7 +36,7 @@ export function bfloat16ToFloat32(
  */
 export function float32ToBfloat16(
   source: Float32Array,
-  target: Float32Array = new Uint16Array(source.length),
+  target: Uint16Array = new Uint16Array(source.length),
 ): Uint16Array {
   if (target.length < source.length)
     throw new RangeError(`target holds ${target.length} of ${source.length} values`)
