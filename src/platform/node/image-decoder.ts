@@ -1,0 +1,140 @@
+import type { Metadata, Sharp } from 'sharp'
+import { NVLMError } from '../../core/errors.js'
+import { decodeBmp } from '../image-bmp.js'
+import { ACCEPTED_FORMATS, describeHead, type SniffedFormat, sniffImageFormat } from '../image-format.js'
+import type { ImageInput, SharpLike } from '../image-input.js'
+import { checkDecodedSize } from '../image-limits.js'
+import { rgbFromPixels } from '../image-pixels.js'
+import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
+import { WorkBudget } from '../work-budget.js'
+import { rgbFromCmyk, rgbFromGrey16 } from './image-channels.js'
+import { type ImageSource, openImageSource } from './image-source.js'
+
+type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
+
+/** Pixels that may be in decoding at once in this process: one picture of the default limit, or many small ones. */
+const decoding = new WorkBudget(64_000_000)
+
+/**
+ * Decodes pictures with sharp (libvips) to what Pillow's `convert('RGB')` gives: alpha and colour profiles are
+ * dropped, of an animation the first frame is taken, 16-bit grey is clipped to 255, CMYK is converted by the plain formula.
+ *
+ * Only bytes whose signature names an accepted format reach libvips, so its other loaders (SVG, TIFF, AVIF …) are
+ * never entered, and the settings of a sharp that the host uses itself stay as they are. A damaged file is an error,
+ * never half a picture.
+ */
+export const nodeImageDecoder: ImageDecoder<ImageInput> = {
+  async decode(input, options) {
+    const source = await openImageSource(input, options.limits)
+    options.signal?.throwIfAborted()
+    switch (source.kind) {
+      case 'pixels':
+        return rgbFromPixels(source.pixels, options.limits)
+      case 'sharp':
+        return decodePipeline(source.pipeline, options)
+      case 'encoded':
+        return decodeEncoded(source, options)
+    }
+  },
+}
+
+async function decodeEncoded(source: EncodedSource, options: DecodeOptions): Promise<RgbImage> {
+  const { name, bytes } = source
+  if (bytes.length === 0) throw new NVLMError('IMAGE_INPUT', `${name}: is empty, expected a picture`)
+  const format = sniffImageFormat(bytes)
+  if (format?.decoder === undefined) throw unaccepted(source, format)
+  if (format.decoder === 'bmp') return decodeBmp(bytes, name, options.limits)
+  const metadata = await readMetadata(source, format)
+  checkDecodedSize(name, metadata.width, metadata.height, options.limits)
+  const work = () => decodePixels(source, format, metadata, options)
+  return decoding.run(metadata.width * metadata.height, work, options.signal)
+}
+
+function unaccepted({ name, bytes }: EncodedSource, format: SniffedFormat | undefined): NVLMError {
+  const found = format === undefined ? 'an unknown format' : format.name
+  return new NVLMError(
+    'IMAGE_INPUT',
+    `${name}: is ${found}, not a picture that can be read (it begins with ${describeHead(bytes)})`,
+    { hint: `${ACCEPTED_FORMATS} are read; convert it to one of these.` },
+  )
+}
+
+async function readMetadata(source: EncodedSource, format: SniffedFormat): Promise<Metadata> {
+  try {
+    return await (await openSharp(source.bytes)).metadata()
+  } catch (cause) {
+    throw damaged(source, format, cause)
+  }
+}
+
+async function decodePixels(
+  source: EncodedSource,
+  format: SniffedFormat,
+  metadata: Metadata,
+  { applyExif }: DecodeOptions,
+): Promise<RgbImage> {
+  try {
+    const opened = await openSharp(source.bytes)
+    const upright = applyExif ? opened.autoOrient() : opened
+    if (metadata.space === 'cmyk') return await decodeCmyk(upright)
+    if (isGrey16Png(source.bytes, format)) return await decodeGrey16(upright)
+    const { data, info } = await upright
+      .toColourspace('srgb')
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    return { width: info.width, height: info.height, data }
+  } catch (cause) {
+    throw damaged(source, format, cause)
+  }
+}
+
+async function decodeCmyk(image: Sharp): Promise<RgbImage> {
+  const raw = image.pipelineColourspace('cmyk').toColourspace('cmyk').raw()
+  const { data, info } = await raw.toBuffer({ resolveWithObject: true })
+  return { width: info.width, height: info.height, data: rgbFromCmyk(data) }
+}
+
+async function decodeGrey16(image: Sharp): Promise<RgbImage> {
+  const raw = image.pipelineColourspace('grey16').toColourspace('grey16').raw({ depth: 'ushort' })
+  const { data, info } = await raw.toBuffer({ resolveWithObject: true })
+  return { width: info.width, height: info.height, data: rgbFromGrey16(data, info.channels) }
+}
+
+async function decodePipeline(pipeline: SharpLike, { limits, signal }: DecodeOptions): Promise<RgbImage> {
+  const raw = pipeline.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' })
+  const { data, info } = await raw.toBuffer({ resolveWithObject: true }).catch(cause => {
+    throw new NVLMError('IMAGE_DECODE', `sharp instance: ${reasonOf(cause)}`, { cause })
+  })
+  signal?.throwIfAborted()
+  const { width, height, channels } = info
+  if (channels === 1 || channels === 3) return rgbFromPixels({ data, width, height, channels }, limits)
+  throw new NVLMError('IMAGE_INPUT', `sharp instance: gives ${channels} channels, expected grey or RGB`)
+}
+
+/** sharp is loaded with the first picture: a host that only handles text never needs its binary. */
+async function openSharp(bytes: Uint8Array): Promise<Sharp> {
+  const { default: sharp } = await import('sharp')
+  // our own limit was checked on the header; sharp's would be a second, different one
+  return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: false })
+}
+
+/** Depth and colour type of the PNG header. With an alpha channel Pillow takes the high byte, as libvips does. */
+function isGrey16Png(bytes: Uint8Array, format: SniffedFormat): boolean {
+  return format.decoder === 'png' && bytes[24] === 16 && bytes[25] === 0
+}
+
+function damaged({ name }: EncodedSource, format: SniffedFormat, cause: unknown): NVLMError {
+  return new NVLMError(
+    'IMAGE_DECODE',
+    `${name}: the ${format.name} data is damaged or cut short: ${reasonOf(cause)}`,
+    {
+      hint: 'Save or download the file again.',
+      cause,
+    },
+  )
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message.split('\n')[0]! : String(cause)
+}

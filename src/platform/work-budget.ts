@@ -1,0 +1,58 @@
+interface Waiter {
+  readonly cost: number
+  readonly start: () => void
+}
+
+/** Lets only so much work run at a time; the rest waits in order of arrival. */
+export class WorkBudget {
+  #free: number
+  readonly #waiters: Waiter[] = []
+
+  /** @param capacity - cost that may run at once */
+  constructor(private readonly capacity: number) {
+    this.#free = capacity
+  }
+
+  /** Do `work` once its cost is free; a cost above the capacity runs alone. An abort while waiting leaves the queue. */
+  async run<Result>(cost: number, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    const taken = Math.min(cost, this.capacity)
+    await this.#take(taken, signal)
+    try {
+      return await work()
+    } finally {
+      this.#free += taken
+      this.#admit()
+    }
+  }
+
+  #take(cost: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+        reject(signal?.reason)
+        this.#admit()
+      }
+      const start = () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      const waiter: Waiter = { cost, start }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.push(waiter)
+      this.#admit()
+    })
+  }
+
+  #admit(): void {
+    for (
+      let next = this.#waiters[0];
+      next !== undefined && next.cost <= this.#free;
+      next = this.#waiters[0]
+    ) {
+      this.#waiters.shift()
+      this.#free -= next.cost
+      next.start()
+    }
+  }
+}
