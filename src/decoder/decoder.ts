@@ -15,6 +15,8 @@ export interface DecoderShape {
   readonly ropeTheta: number
   /** Longest sequence that the model was made for. */
   readonly maxPositionEmbeddings: number
+  /** A token sees itself and this many tokens before it; undefined: all before it. */
+  readonly attentionWindow?: number | undefined
   /** Id that stands for an image embedding; undefined for a model that takes text only. */
   readonly imageTokenId: number | undefined
 }

@@ -33,12 +33,12 @@ export class KvCache {
     return this.rows
   }
 
-  /** The past as graph inputs: views, valid until the next `append`. */
-  feeds(): Record<string, BackendTensor> {
+  /** The rows from `start` on as graph inputs: views, valid until the next `append`. */
+  feeds(start = 0): Record<string, BackendTensor> {
     const { headDim } = this.shape
     const feeds: Record<string, BackendTensor> = {}
     for (const [name, buffer] of this.buffers) {
-      feeds[name] = { type: 'float32', data: buffer.subarray(0, this.rows * headDim), dims: [this.rows, headDim] }
+      feeds[name] = { type: 'float32', data: buffer.subarray(start * headDim, this.rows * headDim), dims: [this.rows - start, headDim] }
     }
     return feeds
   }

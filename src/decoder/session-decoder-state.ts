@@ -123,16 +123,18 @@ export class SessionDecoderState implements DecoderState {
     end: number,
     numRows: number,
   ): Promise<Float32Array> {
-    const { hiddenSize, headDim } = this.parts.shape
+    const { hiddenSize, headDim, attentionWindow } = this.parts.shape
     const length = end - start
+    const firstPast = attentionWindow === undefined ? 0 : Math.max(0, this.length - attentionWindow)
     const positions = Array.from({ length }, (_, i) => positionIds[start + i]!)
     const { cos, sin } = this.parts.rotary.rows(positions)
     const outputs = await this.parts.session.run({
-      ...this.cache.feeds(),
+      ...this.cache.feeds(firstPast),
       inputsEmbeds: float32(embeddings.subarray(start * hiddenSize, end * hiddenSize), [length, hiddenSize]),
       cos: float32(cos, [length, headDim / 2]),
       sin: float32(sin, [length, headDim / 2]),
-      mask: float32(causalMask(length), [length, length]),
+      mask: float32(causalMask(length, attentionWindow), [length, length]),
+      ...(attentionWindow !== undefined && { pastMask: pastMask(length, this.length - firstPast, attentionWindow) }),
       logitsRows: { type: 'int64', data: lastRows(length, numRows), dims: [numRows] },
     })
     const logits = outputs.logits!.data as Float32Array
@@ -146,11 +148,25 @@ function float32(data: Float32Array, dims: readonly number[]): BackendTensor {
   return { type: 'float32', data, dims }
 }
 
-/** float32 [length, length]: a token sees itself and those before it. */
-function causalMask(length: number): Float32Array {
+/** float32 [length, length]: a token sees itself and those before it, as far as the window goes. */
+function causalMask(length: number, attentionWindow = length): Float32Array {
   const mask = new Float32Array(length * length)
-  for (let row = 0; row < length; row++) mask.fill(MASKED, row * length + row + 1, (row + 1) * length)
+  for (let row = 0; row < length; row++) {
+    mask.fill(MASKED, row * length + row + 1, (row + 1) * length)
+    mask.fill(MASKED, row * length, row * length + Math.max(0, row - attentionWindow))
+  }
   return mask
+}
+
+/** float32 [length, numPast], or [length, 1] of zeros when the window hides nothing of the past from any row. */
+function pastMask(length: number, numPast: number, attentionWindow: number): BackendTensor {
+  const numHidden = (row: number) => numPast + row - attentionWindow
+  if (numHidden(length - 1) <= 0) return float32(new Float32Array(length), [length, 1])
+  const mask = new Float32Array(length * numPast)
+  for (let row = 0; row < length; row++) {
+    mask.fill(MASKED, row * numPast, row * numPast + Math.min(numPast, Math.max(0, numHidden(row))))
+  }
+  return float32(mask, [length, numPast])
 }
 
 /** int64: the last `numRows` of `length` rows. */

@@ -31,6 +31,7 @@ export interface ModelInfo {
 export interface Stages {
   readonly info: ModelInfo
   readonly tokenizer: Tokenizer
+  /** @throws {NVLMError} UNSUPPORTED on access if the model takes text only */
   readonly tiler: ImageTiler
   /** @throws {NVLMError} UNSUPPORTED on access if the model takes text only */
   readonly visionEncoder: VisionEncoder

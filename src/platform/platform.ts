@@ -76,3 +76,10 @@ export interface ImageDecoder<Input = unknown> {
   /** @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE */
   decode(input: Input, options: DecodeOptions): Promise<RgbImage>
 }
+
+/** Everything that differs between Node and a browser, chosen by the entry file and passed down. */
+export interface Platform {
+  readonly files: Files
+  readonly publisher: FolderPublisher
+  readonly imageDecoder: ImageDecoder
+}

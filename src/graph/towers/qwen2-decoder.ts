@@ -18,6 +18,8 @@ export interface Qwen2DecoderConfig {
   readonly rmsNormEps: number
   /** Are the output weights the embedding table? */
   readonly tieWordEmbeddings: boolean
+  /** A token sees itself and this many tokens before it; undefined: all before it. */
+  readonly attentionWindow?: number | undefined
 }
 
 /** Values that all layers share. */
@@ -29,6 +31,8 @@ interface Shared {
   readonly rows: Value
   /** float32 [group * length, length]: 0 where a new token may look, very low where not; once for each head of a group. */
   readonly mask: Value
+  /** The same for past tokens, float32 [group * length, past or 1]; only with an attention window. */
+  readonly pastMask: Value | undefined
   /** int64 [1]: number of past tokens. */
   readonly numPast: Value
 }
@@ -37,8 +41,8 @@ interface Shared {
  * Qwen2 decoder with a read-only past: the past is an input only, and just the keys and values of the new tokens come out.
  *
  * One graph serves prefill in chunks and single steps. Inputs: inputsEmbeds float32 [length, hiddenSize]; cos, sin
- * float32 [length, headDim / 2]; mask float32 [length, length] (additive); logitsRows int64 [rows]; and for each layer
- * and key head `pastKey.<layer>.<head>`, `pastValue.<layer>.<head>` float32 [past, headDim], keys after RoPE.
+ * float32 [length, headDim / 2]; mask float32 [length, length] (additive); with an attention window, pastMask float32
+ * [length, past or 1] (additive); logitsRows int64 [rows]; and for each layer and key head `pastKey.<layer>.<head>`, `pastValue.<layer>.<head>` float32 [past, headDim], keys after RoPE.
  * Outputs: logits float32 [rows, vocabSize]; `newKey.<layer>`, `newValue.<layer>` float32 [keyValueHeads, length, headDim].
  *
  * @see huggingface/transformers v4.39.3 `modeling_qwen2.py`
@@ -73,12 +77,15 @@ function sharedValues(graph: GraphBuilder, config: Qwen2DecoderConfig): Shared {
   const length = shapeOf(graph, mask, 0, 1)
   const scalar = graph.op('Squeeze', [length])
   const range = graph.op('Range', [graph.ints([0], []), scalar, graph.ints([1], [])])
+  const perHead = graph.ints([group, 1])
+  const windowed = config.attentionWindow !== undefined
   const firstPast = graph.input(pastName('Key', 0, 0), 'float32', ['past', config.headDim])
   return {
     cos,
     sin,
     rows: graph.op('Unsqueeze', [range, graph.ints([0])]),
-    mask: graph.op('Tile', [mask, graph.ints([group, 1])]),
+    mask: graph.op('Tile', [mask, perHead]),
+    pastMask: windowed ? graph.op('Tile', [graph.input('pastMask', 'float32', ['length', 'maskedPast']), perHead]) : undefined,
     numPast: shapeOf(graph, firstPast, 0, 1),
   }
 }
@@ -160,7 +167,9 @@ function attendOneHead(
       domain: 'com.microsoft',
       attributes: { transB: 1, alpha: float(headDim ** -0.5) },
     })
-  const all = concat(graph, [scores(pastKey), add(graph, scores(one.key), shared.mask)], 1)
+  const pastScores = scores(pastKey)
+  const visiblePast = shared.pastMask === undefined ? pastScores : add(graph, pastScores, shared.pastMask)
+  const all = concat(graph, [visiblePast, add(graph, scores(one.key), shared.mask)], 1)
   const weights = graph.op('Softmax', [all], { attributes: { axis: -1 } })
   const ofPast = slice(graph, weights, 0, shared.numPast, 1)
   const ofNew = slice(graph, weights, shared.numPast, Number.MAX_SAFE_INTEGER, 1)

@@ -19,13 +19,16 @@ const qwen2Fields = z.object({
   max_position_embeddings: optional(size, 32_768),
   tie_word_embeddings: optional(z.boolean(), false),
   use_sliding_window: optional(z.boolean(), false),
+  // missing means the class default; null means none
+  sliding_window: size.nullable().default(4096),
 })
 
 /**
  * Read the settings of a Qwen2 language model.
  *
  * Dynamic rope scaling is ignored: it changes nothing up to `max_position_embeddings` positions, and longer
- * sequences are refused.
+ * sequences are refused. `sliding_window` applies also where `use_sliding_window` is false, as in the reference's
+ * attention without flash-attn (docs/decisions/0003-attention-window.md); null in config.json turns it off.
  *
  * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED naming the field
  * @see huggingface/transformers v4.39.3 `configuration_qwen2.py`
@@ -44,6 +47,7 @@ export function parseQwen2Config(config: unknown, source: string): DecoderConfig
       `${source}: hidden_size ${fields.hidden_size}, num_attention_heads ${fields.num_attention_heads} and num_key_value_heads ${fields.num_key_value_heads} do not divide`,
     )
   }
+  const window = fields.sliding_window
   return {
     hiddenSize: fields.hidden_size,
     intermediateSize: fields.intermediate_size,
@@ -56,5 +60,7 @@ export function parseQwen2Config(config: unknown, source: string): DecoderConfig
     ropeTheta: fields.rope_theta,
     maxPositionEmbeddings: fields.max_position_embeddings,
     tieWordEmbeddings: fields.tie_word_embeddings,
+    // a window that no sequence outgrows would only cost time
+    attentionWindow: window !== null && window < fields.max_position_embeddings ? window : undefined,
   }
 }

@@ -1,0 +1,179 @@
+import type { Backend, Device, Session } from '../backend/backend.js'
+import { NVLMError } from '../core/errors.js'
+import { Decoder } from '../decoder/decoder.js'
+import { EmbeddingTable } from '../decoder/embedding-table.js'
+import { baseName } from '../formats/file-name.js'
+import { ImageTiler } from '../image/image-tiler.js'
+import type { VisionConfig } from '../models/model-definition.js'
+import type { Platform } from '../platform/platform.js'
+import { openModel } from '../prepare/open-model.js'
+import type { RunnableModel } from '../prepare/runnable-model.js'
+import { Projector } from '../projector/projector.js'
+import { readTokenizerFiles } from '../tokenizer/read-tokenizer-files.js'
+import { Tokenizer } from '../tokenizer/tokenizer.js'
+import { VisionEncoder } from '../vision/vision-encoder.js'
+import { chooseDevice, type LoadProgress, parseStageOptions, type StageOptions } from './stage-options.js'
+import type { ModelInfo, PartName, Stages } from './stages.js'
+
+/** Platform and default engine, from the entry file. */
+export interface StageHost {
+  readonly platform: Platform
+  readonly backend: Backend
+}
+
+/** Sessions in the order in which they are loaded. */
+const PARTS: readonly PartName[] = ['vision', 'projector', 'decoder']
+
+/**
+ * Load the five layers of a model from a checkpoint folder or a prepared one.
+ *
+ * @throws {NVLMError} INVALID_OPTION, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED, BACKEND_UNAVAILABLE,
+ * BACKEND_FAILED; the signal's reason on abort. Nothing stays loaded then.
+ */
+export async function loadStages(
+  host: StageHost,
+  folder: string,
+  options: StageOptions = {},
+): Promise<Stages> {
+  const { backend = host.backend, signal, onProgress, ...settings } = parseStageOptions(options)
+  const device = chooseDevice(settings.device ?? 'auto', backend)
+  const { files } = host.platform
+  const report = (stage: LoadProgress['stage'], done: number) => {
+    signal?.throwIfAborted()
+    onProgress?.({ stage, done, total: PARTS.length + 2 })
+  }
+  report('open', 0)
+  const model = await openModel(files, folder)
+  const contextLength = checkedContextLength(settings.contextLength, model)
+  report('tokenizer', 1)
+  const tokenizer = Tokenizer.fromFiles(await readTokenizerFiles(files, folder), model.config.promptFormat)
+  const sessions: Partial<Record<PartName, Session>> = {}
+  try {
+    for (const [index, part] of PARTS.entries()) {
+      report(part, index + 2)
+      const graph = model.graphs[part]
+      if (graph === undefined) continue
+      const source = { model: graph, dataFolder: model.dataFolder, name: part }
+      sessions[part] = await backend.createSession(source, { device, numThreads: settings.numThreads })
+    }
+    const file = await files.open(model.embedding.path)
+    const embeddings = new EmbeddingTable(file, model.embedding)
+    report('ready', PARTS.length + 2)
+    return new LoadedStages(
+      model,
+      modelInfo(model, files.resolve(folder), device, contextLength, settings.maxTiles),
+      {
+        host,
+        tokenizer,
+        sessions,
+        embeddings,
+      },
+    )
+  } catch (error) {
+    for (const session of Object.values(sessions)) await session.dispose()
+    throw error
+  }
+}
+
+function checkedContextLength(wanted: number | undefined, model: RunnableModel): number {
+  const { maxPositionEmbeddings } = model.config.decoder
+  if (wanted === undefined || wanted <= maxPositionEmbeddings) return wanted ?? maxPositionEmbeddings
+  throw new NVLMError(
+    'INVALID_OPTION',
+    `contextLength: ${wanted}; the model was made for up to ${maxPositionEmbeddings} tokens`,
+  )
+}
+
+function modelInfo(
+  model: RunnableModel,
+  path: string,
+  device: Device,
+  contextLength: number,
+  maxTiles: number | undefined,
+): ModelInfo {
+  const { vision, family } = model.config
+  return {
+    id: baseName(path),
+    family,
+    contextLength,
+    tile: vision && {
+      size: vision.tiling.tileSize,
+      tokens: vision.tokensPerTile,
+      max: maxTiles ?? vision.tiling.maxTiles,
+    },
+    device: { vision: device, projector: device, decoder: device },
+    dtype: { vision: 'fp32', projector: 'fp32', decoder: 'fp32' },
+    bytes: model.weightBytes,
+  }
+}
+
+/** What `LoadedStages` is made of. */
+interface LoadedParts {
+  readonly host: StageHost
+  readonly tokenizer: Tokenizer
+  readonly sessions: Partial<Record<PartName, Session>>
+  readonly embeddings: EmbeddingTable
+}
+
+class LoadedStages implements Stages {
+  readonly tokenizer: Tokenizer
+  readonly decoder: Decoder
+  private readonly pictureStages: Pick<Stages, 'tiler' | 'visionEncoder' | 'projector'> | undefined
+
+  constructor(
+    model: RunnableModel,
+    readonly info: ModelInfo,
+    { host, tokenizer, sessions, embeddings }: LoadedParts,
+  ) {
+    const { vision, decoder } = model.config
+    this.tokenizer = tokenizer
+    this.decoder = new Decoder(sessions.decoder!, embeddings, {
+      ...decoder,
+      imageTokenId: vision && tokenizer.imageTokenId,
+    })
+    this.pictureStages = vision && pictureStages(host, vision, sessions, info)
+  }
+
+  get tiler(): ImageTiler {
+    return this.pictures.tiler
+  }
+
+  get visionEncoder(): VisionEncoder {
+    return this.pictures.visionEncoder
+  }
+
+  get projector(): Projector {
+    return this.pictures.projector
+  }
+
+  async dispose(): Promise<void> {
+    await this.pictureStages?.visionEncoder.dispose()
+    await this.pictureStages?.projector.dispose()
+    await this.decoder.dispose()
+  }
+
+  private get pictures(): Pick<Stages, 'tiler' | 'visionEncoder' | 'projector'> {
+    if (this.pictureStages !== undefined) return this.pictureStages
+    throw new NVLMError('UNSUPPORTED', `model "${this.info.id}" takes text only`, {
+      hint: 'Load an NVLM-D or InternVL checkpoint to ask about pictures.',
+    })
+  }
+}
+
+function pictureStages(
+  host: StageHost,
+  vision: VisionConfig,
+  sessions: Partial<Record<PartName, Session>>,
+  info: ModelInfo,
+): Pick<Stages, 'tiler' | 'visionEncoder' | 'projector'> {
+  const { tower, projector, tiling } = vision
+  return {
+    tiler: new ImageTiler({ ...tiling, maxTiles: info.tile!.max }, host.platform.imageDecoder),
+    visionEncoder: new VisionEncoder(sessions.vision!, {
+      patchSize: tower.patchSize,
+      hiddenSize: tower.hiddenSize,
+      fixedTileSize: tower.interpolatesPositions ? undefined : tower.imageSize,
+    }),
+    projector: new Projector(sessions.projector!, projector),
+  }
+}

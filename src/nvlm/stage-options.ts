@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import type { Backend, Device } from '../backend/backend.js'
+import { NVLMError } from '../core/errors.js'
+import type { ComputeType } from './stages.js'
+
+/** Devices that can be asked for; `auto` takes the best one that the backend has and the graphs run on. */
+const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'wasm', 'dml', 'coreml'] as const
+
+/** How the stages of a model are loaded. */
+export interface StageOptions {
+  /** Where the graphs run; default `auto`. */
+  readonly device?: 'auto' | Device | undefined
+  /** What the graphs compute in; default `auto`, which is `fp32`. */
+  readonly dtype?: 'auto' | ComputeType | undefined
+  /** Most tokens of prompt and answer together; default: what the model was made for. */
+  readonly contextLength?: number | undefined
+  /** Most tiles a picture is cut into; default: as config.json says. */
+  readonly maxTiles?: number | undefined
+  /** Threads of one operator; default: the engine's choice. */
+  readonly numThreads?: number | undefined
+  /** Inference engine; default: the platform's. */
+  readonly backend?: Backend | undefined
+  /** Looked at between the steps of loading. */
+  readonly signal?: AbortSignal | undefined
+  /** Called as loading goes on. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+}
+
+/** How far loading is. */
+export interface LoadProgress {
+  readonly stage: 'open' | 'tokenizer' | 'vision' | 'projector' | 'decoder' | 'ready'
+  /** Steps done of `total`. */
+  readonly done: number
+  readonly total: number
+}
+
+/** The part of the options that is plain data; it can be sent to another thread. */
+export const stageSettingsSchema = z.object({
+  device: z.enum(deviceNames).optional(),
+  dtype: z.enum(['auto', 'fp32']).optional(),
+  contextLength: z.number().int().min(1).optional(),
+  maxTiles: z.number().int().min(1).max(1000).optional(),
+  numThreads: z.number().int().min(1).max(1024).optional(),
+})
+
+const stageOptionsSchema = stageSettingsSchema.extend({
+  backend: z
+    .custom<Backend>(value => isBackend(value), 'expected a Backend: { name, devices, createSession }')
+    .optional(),
+  signal: z.custom<AbortSignal>(value => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+  onProgress: z
+    .custom<StageOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
+})
+
+/**
+ * Check options on entry.
+ *
+ * @throws {NVLMError} INVALID_OPTION naming the option
+ */
+export function parseStageOptions(options: StageOptions): StageOptions {
+  const result = stageOptionsSchema.strict().safeParse(options)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const name = issue?.path.join('.') || 'options'
+  throw new NVLMError('INVALID_OPTION', `${name}: ${issue?.message}`, { cause: result.error })
+}
+
+function isBackend(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return (
+    'createSession' in value &&
+    typeof value.createSession === 'function' &&
+    'devices' in value &&
+    Array.isArray(value.devices)
+  )
+}
+
+/**
+ * The device to use.
+ *
+ * @throws {NVLMError} BACKEND_UNAVAILABLE if the backend does not have the one that was asked for
+ */
+export function chooseDevice(wanted: 'auto' | Device, backend: Backend): Device {
+  const device = wanted === 'auto' ? (backend.devices.includes('cpu') ? 'cpu' : backend.devices[0]) : wanted
+  if (device !== undefined && backend.devices.includes(device)) return device
+  throw new NVLMError(
+    'BACKEND_UNAVAILABLE',
+    `device "${wanted}" is not available in ${backend.name}; available: ${backend.devices.join(', ') || 'none'}`,
+    {
+      hint: 'Leave the device out to use what is there; the README says how to install the libraries of others.',
+    },
+  )
+}
