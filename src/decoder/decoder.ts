@@ -45,7 +45,10 @@ export class Decoder {
     const { contextLength } = options
     const { maxPositionEmbeddings } = this.shape
     if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > maxPositionEmbeddings) {
-      throw new NVLMError('INVALID_OPTION', `contextLength ${contextLength}; expected an integer from 1 to ${maxPositionEmbeddings}`)
+      throw new NVLMError(
+        'INVALID_OPTION',
+        `contextLength ${contextLength}; expected an integer from 1 to ${maxPositionEmbeddings}`,
+      )
     }
     return new SessionDecoderState(
       { session: this.session, embeddings: this.embeddings, rotary: this.rotary, shape: this.shape },

@@ -38,7 +38,11 @@ export class KvCache {
     const { headDim } = this.shape
     const feeds: Record<string, BackendTensor> = {}
     for (const [name, buffer] of this.buffers) {
-      feeds[name] = { type: 'float32', data: buffer.subarray(start * headDim, this.rows * headDim), dims: [this.rows - start, headDim] }
+      feeds[name] = {
+        type: 'float32',
+        data: buffer.subarray(start * headDim, this.rows * headDim),
+        dims: [this.rows - start, headDim],
+      }
     }
     return feeds
   }

@@ -69,7 +69,10 @@ export class SessionDecoderState implements DecoderState {
   truncate(length: number): void {
     this.assertUsable()
     if (!Number.isInteger(length) || length < 0 || length > this.length) {
-      throw new NVLMError('INVALID_OPTION', `truncate to ${length}; expected an integer from 0 to ${this.length}`)
+      throw new NVLMError(
+        'INVALID_OPTION',
+        `truncate to ${length}; expected an integer from 0 to ${this.length}`,
+      )
     }
     this.cache.truncate(length)
   }
@@ -82,7 +85,9 @@ export class SessionDecoderState implements DecoderState {
   private assertUsable(): void {
     if (this.isDisposed) throw new NVLMError('DISPOSED', 'the decoder state is disposed')
     if (this.isRunning) {
-      throw new NVLMError('INVALID_OPTION', 'calls on one decoder state overlap', { hint: 'Await each call before the next.' })
+      throw new NVLMError('INVALID_OPTION', 'calls on one decoder state overlap', {
+        hint: 'Await each call before the next.',
+      })
     }
   }
 
@@ -99,18 +104,26 @@ export class SessionDecoderState implements DecoderState {
   private checkedPositions(input: PrefillInput): ArrayLike<number> {
     const { inputIds, positionIds } = input
     const { maxPositionEmbeddings } = this.parts.shape
-    if (inputIds.length === 0) throw new NVLMError('INVALID_OPTION', 'inputIds is empty; expected at least one token')
+    if (inputIds.length === 0)
+      throw new NVLMError('INVALID_OPTION', 'inputIds is empty; expected at least one token')
     const needed = this.length + inputIds.length
     if (needed > this.contextLength) {
-      throw new NVLMError('CONTEXT_OVERFLOW', `${needed} tokens needed, the context holds ${this.contextLength}`, {
-        hint: 'Ask for a longer context, fewer tiles or a shorter text.',
-      })
+      throw new NVLMError(
+        'CONTEXT_OVERFLOW',
+        `${needed} tokens needed, the context holds ${this.contextLength}`,
+        {
+          hint: 'Ask for a longer context, fewer tiles or a shorter text.',
+        },
+      )
     }
     if (positionIds === undefined) return Array.from(inputIds, (_, i) => this.length + i)
     const wrong = positionIds.find(id => !Number.isInteger(id) || id < 0 || id >= maxPositionEmbeddings)
     if (positionIds.length !== inputIds.length || wrong !== undefined) {
       const found = wrong === undefined ? `${positionIds.length} positionIds` : `position ${wrong}`
-      throw new NVLMError('INVALID_OPTION', `${found}; expected ${inputIds.length} integers from 0 to ${maxPositionEmbeddings - 1}`)
+      throw new NVLMError(
+        'INVALID_OPTION',
+        `${found}; expected ${inputIds.length} integers from 0 to ${maxPositionEmbeddings - 1}`,
+      )
     }
     return positionIds
   }
@@ -134,7 +147,9 @@ export class SessionDecoderState implements DecoderState {
       cos: float32(cos, [length, headDim / 2]),
       sin: float32(sin, [length, headDim / 2]),
       mask: float32(causalMask(length, attentionWindow), [length, length]),
-      ...(attentionWindow !== undefined && { pastMask: pastMask(length, this.length - firstPast, attentionWindow) }),
+      ...(attentionWindow !== undefined && {
+        pastMask: pastMask(length, this.length - firstPast, attentionWindow),
+      }),
       logitsRows: { type: 'int64', data: lastRows(length, numRows), dims: [numRows] },
     })
     const logits = outputs.logits!.data as Float32Array

@@ -16,7 +16,10 @@ export function replaceImageTokens(embeddings: Float32Array, input: PrefillInput
   const [numRows = 0, width] = imageEmbeds?.dims ?? [0, hiddenSize]
   const isWhole = (imageEmbeds?.data.length ?? 0) === numRows * hiddenSize
   if (width !== hiddenSize || (imageEmbeds?.dims.length ?? 2) !== 2 || !isWhole) {
-    throw new NVLMError('INVALID_OPTION', `imageEmbeds [${imageEmbeds?.dims.join(', ')}]; expected [image tokens, ${hiddenSize}]`)
+    throw new NVLMError(
+      'INVALID_OPTION',
+      `imageEmbeds [${imageEmbeds?.dims.join(', ')}]; expected [image tokens, ${hiddenSize}]`,
+    )
   }
   if (numRows !== places.length) {
     throw new NVLMError('INVALID_OPTION', `${numRows} image embeddings for ${places.length} image tokens`, {

@@ -22,7 +22,13 @@ export function concat(graph: GraphBuilder, values: readonly Value[], axis: numb
 }
 
 /** Elements [start, end) of one axis. */
-export function slice(graph: GraphBuilder, x: Value, start: Value | number, end: Value | number, axis: number): Value {
+export function slice(
+  graph: GraphBuilder,
+  x: Value,
+  start: Value | number,
+  end: Value | number,
+  axis: number,
+): Value {
   const index = (at: Value | number) => (typeof at === 'number' ? graph.ints([at]) : at)
   return graph.op('Slice', [x, index(start), index(end), graph.ints([axis])])
 }

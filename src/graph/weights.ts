@@ -61,7 +61,8 @@ export class Weights {
     const place = this.find(name, shape)
     const [numRows = 0, ...rest] = shape
     const rowBytes = (rest.reduce((a, b) => a * b, 1) * READABLE[place.dtype]!.bytes) as number
-    if (rows.first + rows.count > numRows) throw new RangeError(`rows of ${name} end at ${rows.first + rows.count} of ${numRows}`)
+    if (rows.first + rows.count > numRows)
+      throw new RangeError(`rows of ${name} end at ${rows.first + rows.count} of ${numRows}`)
     const key = `${this.prefix}${name}[${rows.first}:${rows.first + rows.count}]`
     return this.read(key, place, [rows.count, ...rest], place.offset + rows.first * rowBytes)
   }
@@ -81,9 +82,13 @@ export class Weights {
       )
     }
     if (READABLE[place.dtype] === undefined) {
-      throw new NVLMError('MODEL_UNSUPPORTED', `tensor "${this.prefix}${name}" is ${place.dtype}; read are F32, F16 and BF16`, {
-        hint: 'Use the checkpoint in its original precision.',
-      })
+      throw new NVLMError(
+        'MODEL_UNSUPPORTED',
+        `tensor "${this.prefix}${name}" is ${place.dtype}; read are F32, F16 and BF16`,
+        {
+          hint: 'Use the checkpoint in its original precision.',
+        },
+      )
     }
     return place
   }

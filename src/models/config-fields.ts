@@ -36,7 +36,12 @@ export function parseFields<T extends z.ZodType>(schema: T, config: unknown, sou
  *
  * @throws {NVLMError} MODEL_UNSUPPORTED
  */
-export function requireSetting(source: string, field: string, found: unknown, supported: readonly unknown[]): void {
+export function requireSetting(
+  source: string,
+  field: string,
+  found: unknown,
+  supported: readonly unknown[],
+): void {
   if (supported.includes(found)) return
   throw new NVLMError(
     'MODEL_UNSUPPORTED',

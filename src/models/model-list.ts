@@ -15,7 +15,8 @@ export const modelDefinitions: readonly ModelDefinition[] = [nvlmD, internvl, qw
  * @throws {NVLMError} MODEL_UNSUPPORTED listing the known types; MODEL_INVALID
  */
 export function parseModelConfig(config: unknown, source: string): ModelConfig {
-  const modelType = typeof config === 'object' && config !== null && 'model_type' in config ? config.model_type : undefined
+  const modelType =
+    typeof config === 'object' && config !== null && 'model_type' in config ? config.model_type : undefined
   const definition = modelDefinitions.find(({ modelTypes }) => modelTypes.some(known => known === modelType))
   if (definition !== undefined) return definition.parseConfig(config, source)
   const known = modelDefinitions.flatMap(({ modelTypes }) => modelTypes)

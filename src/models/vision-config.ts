@@ -69,7 +69,10 @@ export function visionConfig(
     )
   }
   if (!traits.interpolatesPositions && tileSize !== tower.imageSize) {
-    throw new NVLMError('MODEL_INVALID', `${source}: force_image_size ${tileSize} differs from vision_config.image_size ${tower.imageSize}`)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${source}: force_image_size ${tileSize} differs from vision_config.image_size ${tower.imageSize}`,
+    )
   }
   return {
     tower,
@@ -123,5 +126,8 @@ function towerConfig(fields: VisionLanguageFields, traits: VisionTraits, source:
 function selectedLayers(selectLayer: number, numHiddenLayers: number, source: string): number {
   const layers = selectLayer < 0 ? numHiddenLayers + 1 + selectLayer : selectLayer
   if (layers >= 0 && layers <= numHiddenLayers) return layers
-  throw new NVLMError('MODEL_INVALID', `${source}: select_layer ${selectLayer} of a vision model with ${numHiddenLayers} layers`)
+  throw new NVLMError(
+    'MODEL_INVALID',
+    `${source}: select_layer ${selectLayer} of a vision model with ${numHiddenLayers} layers`,
+  )
 }

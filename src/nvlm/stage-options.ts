@@ -43,7 +43,7 @@ export const stageSettingsSchema = z.object({
   numThreads: z.number().int().min(1).max(1024).optional(),
 })
 
-const stageOptionsSchema = stageSettingsSchema.extend({
+export const stageOptionsSchema = stageSettingsSchema.extend({
   backend: z
     .custom<Backend>(value => isBackend(value), 'expected a Backend: { name, devices, createSession }')
     .optional(),

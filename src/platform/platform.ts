@@ -1,3 +1,5 @@
+import type { ImageInput } from './image-input.js'
+
 /** A file opened for reading at any position. The file must not change while it is open. */
 export interface RandomAccessFile {
   readonly path: string
@@ -81,5 +83,5 @@ export interface ImageDecoder<Input = unknown> {
 export interface Platform {
   readonly files: Files
   readonly publisher: FolderPublisher
-  readonly imageDecoder: ImageDecoder
+  readonly imageDecoder: ImageDecoder<ImageInput>
 }

@@ -46,7 +46,10 @@ export async function buildModel(files: Files, folder: string): Promise<BuiltMod
 export async function readModelConfig(files: Files, folder: string): Promise<ModelConfig> {
   const path = files.join(folder, 'config.json')
   const bytes = await files.read(path, MAX_CONFIG_BYTES)
-  return parseModelConfig(parseJson(bytes, { path, maxBytes: MAX_CONFIG_BYTES, largeIntegers: 'round' }), path)
+  return parseModelConfig(
+    parseJson(bytes, { path, maxBytes: MAX_CONFIG_BYTES, largeIntegers: 'round' }),
+    path,
+  )
 }
 
 async function buildGraphs(
@@ -58,7 +61,12 @@ async function buildGraphs(
   const { vision, decoder, weightPrefixes } = config
   const decoderGraph = encodeModel(qwen2DecoderGraph(decoder, places, weightPrefixes.decoder))
   if (vision === undefined) return { decoder: decoderGraph }
-  const dropsDummyHeads = await areDummyHeadsZero(files, checkpoint.tensors, vision.tower, weightPrefixes.vision)
+  const dropsDummyHeads = await areDummyHeadsZero(
+    files,
+    checkpoint.tensors,
+    vision.tower,
+    weightPrefixes.vision,
+  )
   return {
     vision: encodeModel(internVitGraph(vision.tower, places, weightPrefixes.vision, { dropsDummyHeads })),
     projector: encodeModel(mlpProjectorGraph(vision.projector, places, weightPrefixes.projector)),
@@ -73,7 +81,10 @@ function embeddingPlace(config: ModelConfig, checkpoint: SafetensorsCheckpoint):
   if (tensor === undefined) throw new NVLMError('MODEL_INVALID', `the checkpoint has no tensor "${name}"`)
   const { dtype, shape, offset, file } = tensor
   if (shape.length !== 2 || shape[0] !== vocabSize || shape[1] !== hiddenSize) {
-    throw new NVLMError('MODEL_INVALID', `tensor "${name}" is [${shape.join(', ')}], config.json asks for [${vocabSize}, ${hiddenSize}]`)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `tensor "${name}" is [${shape.join(', ')}], config.json asks for [${vocabSize}, ${hiddenSize}]`,
+    )
   }
   if (!isReadable(dtype)) {
     throw new NVLMError('MODEL_UNSUPPORTED', `tensor "${name}" is ${dtype}; read are F32, F16 and BF16`)

@@ -37,7 +37,11 @@ export async function areDummyHeadsZero(
   }
 }
 
-async function isLayerZero(file: RandomAccessFile, tensor: TensorInfo, config: InternVitConfig): Promise<boolean> {
+async function isLayerZero(
+  file: RandomAccessFile,
+  tensor: TensorInfo,
+  config: InternVitConfig,
+): Promise<boolean> {
   const headDim = config.hiddenSize / config.numAttentionHeads
   const rowBytes = config.hiddenSize * bytesPerElement[tensor.dtype]
   const length = config.numDummyHeads * headDim * rowBytes

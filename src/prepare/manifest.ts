@@ -21,7 +21,11 @@ const manifestSchema = z.strictObject({
   /** Name of the model definition that built the graphs. */
   family: z.string(),
   /** What the graphs compute in. */
-  dtype: z.strictObject({ vision: z.literal('fp32'), projector: z.literal('fp32'), decoder: z.literal('fp32') }),
+  dtype: z.strictObject({
+    vision: z.literal('fp32'),
+    projector: z.literal('fp32'),
+    decoder: z.literal('fp32'),
+  }),
   /** The ONNX files; vision and projector are absent for a model that takes text only. */
   graphs: z.strictObject({ vision: filePart.optional(), projector: filePart.optional(), decoder: filePart }),
   /** Settings and tokenizer files, copied from the checkpoint. */
@@ -70,20 +74,29 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   const json = parseJson(bytes, { path, maxBytes: MAX_MANIFEST_BYTES })
   const version = typeof json === 'object' && json !== null && 'version' in json ? json.version : undefined
   if (typeof version === 'number' && version !== FORMAT_VERSION) {
-    throw new NVLMError('MODEL_UNSUPPORTED', `${path}: is of version ${version}, this release reads version ${FORMAT_VERSION}`, {
-      hint: 'Prepare the checkpoint again with this release.',
-    })
+    throw new NVLMError(
+      'MODEL_UNSUPPORTED',
+      `${path}: is of version ${version}, this release reads version ${FORMAT_VERSION}`,
+      {
+        hint: 'Prepare the checkpoint again with this release.',
+      },
+    )
   }
   const result = manifestSchema.safeParse(json)
   if (!result.success) {
     const issue = result.error.issues[0]
-    throw new NVLMError('MODEL_INVALID', `${path}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`, {
-      hint: 'Prepare the checkpoint again.',
-      cause: result.error,
-    })
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${path}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`,
+      {
+        hint: 'Prepare the checkpoint again.',
+        cause: result.error,
+      },
+    )
   }
   const { graphs, copies, checkpoint, embedding } = result.data
   const parts = [graphs.vision, graphs.projector, graphs.decoder, ...copies].flatMap(part => part?.file ?? [])
-  for (const name of [...parts, ...checkpoint.files.map(file => file.name), embedding.file]) requireFileName(name, path)
+  for (const name of [...parts, ...checkpoint.files.map(file => file.name), embedding.file])
+    requireFileName(name, path)
   return result.data
 }

@@ -89,7 +89,8 @@ async function writeFolder(
   const copies: Manifest['copies'] = []
   for (const name of COPIED) {
     const path = files.join(model.folder, name)
-    if ((await files.stat(path)) !== undefined) copies.push(await write(name, await files.read(path, MAX_COPIED_BYTES)))
+    if ((await files.stat(path)) !== undefined)
+      copies.push(await write(name, await files.read(path, MAX_COPIED_BYTES)))
   }
   const manifest: Manifest = {
     ...manifestHeader,

@@ -1,9 +1,9 @@
 import { NVLMError } from '../core/errors.js'
-import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import type { Files } from '../platform/platform.js'
 import { readModelConfig } from './build-model.js'
 import { MANIFEST_NAME, type Manifest, parseManifest } from './manifest.js'
 import type { RunnableModel } from './runnable-model.js'
+import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
 
 const MAX_MANIFEST_BYTES = 10_000_000
@@ -21,7 +21,11 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
   for (const copy of manifest.copies) await readChecked(files, folder, copy)
   const config = await readModelConfig(files, folder)
   if (config.family !== manifest.family) {
-    throw new NVLMError('MODEL_INVALID', `${manifestPath}: family is ${manifest.family}, config.json is of ${config.family}`, { hint: AGAIN })
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${manifestPath}: family is ${manifest.family}, config.json is of ${config.family}`,
+      { hint: AGAIN },
+    )
   }
   const { vision, projector, decoder } = manifest.graphs
   const graphs = {
@@ -42,17 +46,27 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
   }
 }
 
-async function readChecked(files: Files, folder: string, part: Manifest['graphs']['decoder']): Promise<Uint8Array> {
+async function readChecked(
+  files: Files,
+  folder: string,
+  part: Manifest['graphs']['decoder'],
+): Promise<Uint8Array> {
   const path = files.join(folder, part.file)
   const bytes = await files.read(path, MAX_GRAPH_BYTES)
   if (bytes.byteLength !== part.bytes || (await sha256Hex(Uint8Array.from(bytes))) !== part.sha256) {
-    throw new NVLMError('MODEL_INVALID', `${path}: differs from what ${MANIFEST_NAME} says of it`, { hint: AGAIN })
+    throw new NVLMError('MODEL_INVALID', `${path}: differs from what ${MANIFEST_NAME} says of it`, {
+      hint: AGAIN,
+    })
   }
   return bytes
 }
 
 /** Check the weight files and find the folder that the names in the graphs are relative to. */
-async function findDataFolder(files: Files, checkpointFolder: string, checkpoint: Manifest['checkpoint']): Promise<string> {
+async function findDataFolder(
+  files: Files,
+  checkpointFolder: string,
+  checkpoint: Manifest['checkpoint'],
+): Promise<string> {
   let dataFolder: string | undefined
   for (const { name, location, bytes, headerSha256 } of checkpoint.files) {
     const path = files.join(checkpointFolder, name)
@@ -63,12 +77,20 @@ async function findDataFolder(files: Files, checkpointFolder: string, checkpoint
       })
     }
     if (info.size !== bytes || (await safetensorsHeaderHash(files, path)) !== headerSha256) {
-      throw new NVLMError('MODEL_INVALID', `${path}: changed since the model was prepared (${info.size} bytes, then ${bytes})`, { hint: AGAIN })
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${path}: changed since the model was prepared (${info.size} bytes, then ${bytes})`,
+        { hint: AGAIN },
+      )
     }
     const realPath = await files.realPath(path)
     const folder = folderOf(files, realPath, location)
     if (folder === undefined || (dataFolder ?? folder) !== folder) {
-      throw new NVLMError('MODEL_INVALID', `${path}: its real file ${realPath} is not where the graphs look for ${location}`, { hint: AGAIN })
+      throw new NVLMError(
+        'MODEL_INVALID',
+        `${path}: its real file ${realPath} is not where the graphs look for ${location}`,
+        { hint: AGAIN },
+      )
     }
     dataFolder = folder
   }

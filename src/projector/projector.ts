@@ -31,7 +31,12 @@ export class Projector {
     const [numTiles = 0, numPatches = 0, width] = features.dims
     const tokensPerSide = Math.sqrt(numPatches) / shuffleFactor
     const isWhole = features.data.length === numTiles * numPatches * visionHiddenSize
-    if (features.dims.length !== 3 || width !== visionHiddenSize || !Number.isInteger(tokensPerSide) || !isWhole) {
+    if (
+      features.dims.length !== 3 ||
+      width !== visionHiddenSize ||
+      !Number.isInteger(tokensPerSide) ||
+      !isWhole
+    ) {
       throw new NVLMError(
         'INVALID_OPTION',
         `features [${features.dims.join(', ')}] with ${features.data.length} values; expected [numTiles, side * side, ${visionHiddenSize}], side a multiple of ${shuffleFactor}`,

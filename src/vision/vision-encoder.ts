@@ -25,7 +25,10 @@ export class VisionEncoder {
    * @returns float32 [numTiles, patches, hiddenSize], patches row-major, class token dropped
    * @throws {NVLMError} INVALID_OPTION if the shape does not fit the model
    */
-  async encode(pixelValues: FloatTensor, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<FloatTensor> {
+  async encode(
+    pixelValues: FloatTensor,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<FloatTensor> {
     const { numTiles, tileSize } = this.checkedSizes(pixelValues)
     const numPatches = (tileSize / this.shape.patchSize) ** 2
     const features = new Float32Array(numTiles * numPatches * this.shape.hiddenSize)
@@ -50,7 +53,8 @@ export class VisionEncoder {
     const [numTiles = 0, channels, height = 0, width] = pixelValues.dims
     const { patchSize, fixedTileSize } = this.shape
     const wanted = fixedTileSize ?? `a multiple of ${2 * patchSize}`
-    const fits = fixedTileSize === undefined ? height % (2 * patchSize) === 0 && height > 0 : height === fixedTileSize
+    const fits =
+      fixedTileSize === undefined ? height % (2 * patchSize) === 0 && height > 0 : height === fixedTileSize
     const isWhole = pixelValues.data.length === numTiles * 3 * height * height
     if (pixelValues.dims.length !== 4 || channels !== 3 || width !== height || !fits || !isWhole) {
       throw new NVLMError(

@@ -84,7 +84,11 @@ function toTensor({ type, data, dims }: BackendTensor): Tensor {
 }
 
 function fromTensor(tensor: Tensor): BackendTensor {
-  return { type: tensor.type as BackendTensor['type'], data: tensor.data as BackendTensor['data'], dims: tensor.dims }
+  return {
+    type: tensor.type as BackendTensor['type'],
+    data: tensor.data as BackendTensor['data'],
+    dims: tensor.dims,
+  }
 }
 
 function messageOf(cause: unknown): string {

@@ -1,10 +1,10 @@
-import { GraphBuilder, float, type Value } from '../graph-builder.js'
+import type { OnnxModel } from '../../formats/onnx/onnx-model.js'
+import { float, GraphBuilder, type Value } from '../graph-builder.js'
 import { gelu } from '../layers/activations.js'
 import { gemm, linear } from '../layers/linear.js'
 import { layerNorm, partialRmsNorm, rmsNorm } from '../layers/norm.js'
 import { add, concat, mul, reshape, shapeOf, slice, transpose } from '../ops.js'
 import { type WeightPlace, Weights } from '../weights.js'
-import type { OnnxModel } from '../../formats/onnx/onnx-model.js'
 
 /** InternViT as the graph needs to know it. */
 export interface InternVitConfig {
@@ -60,7 +60,12 @@ export function internVitGraph(
 }
 
 /** float32 [tiles, 1 + patches, hiddenSize]: class token, then the patches row by row, with their positions. */
-function visionEmbeddings(graph: GraphBuilder, weights: Weights, config: InternVitConfig, pixelValues: Value): Value {
+function visionEmbeddings(
+  graph: GraphBuilder,
+  weights: Weights,
+  config: InternVitConfig,
+  pixelValues: Value,
+): Value {
   const { hiddenSize, patchSize } = config
   const kernel = weights.within('patch_embedding').get('weight', [hiddenSize, 3, patchSize, patchSize])
   const bias = weights.within('patch_embedding').get('bias', [hiddenSize])
@@ -80,7 +85,11 @@ function positions(graph: GraphBuilder, weights: Weights, config: InternVitConfi
   const stored = weights.get('position_embedding', [1, side * side + 1, config.hiddenSize])
   if (!config.interpolatesPositions) return stored
   const patches = slice(graph, stored, 1, Number.MAX_SAFE_INTEGER, 1)
-  const storedGrid = transpose(graph, reshape(graph, patches, [1, side, side, config.hiddenSize]), [0, 3, 1, 2])
+  const storedGrid = transpose(
+    graph,
+    reshape(graph, patches, [1, side, side, config.hiddenSize]),
+    [0, 3, 1, 2],
+  )
   const sizes = concat(graph, [graph.ints([1, config.hiddenSize]), shapeOf(graph, grid, 2, 4)], 0)
   const resized = graph.op('Resize', [storedGrid, undefined, undefined, sizes], {
     attributes: { mode: 'cubic', cubic_coeff_a: float(-0.75), coordinate_transformation_mode: 'half_pixel' },
@@ -113,7 +122,11 @@ function encoderLayer(
   const h = add(graph, x, mul(graph, attended, scale1))
   const normed = norm(graph, weights.within('norm2'), h, hiddenSize, normEps)
   const mlp = weights.within('mlp')
-  const up = linear(graph, mlp.within('fc1'), normed, { inFeatures: hiddenSize, outFeatures: intermediateSize, hasBias: true })
+  const up = linear(graph, mlp.within('fc1'), normed, {
+    inFeatures: hiddenSize,
+    outFeatures: intermediateSize,
+    hasBias: true,
+  })
   const down = linear(graph, mlp.within('fc2'), gelu(graph, up), {
     inFeatures: intermediateSize,
     outFeatures: hiddenSize,
@@ -141,7 +154,9 @@ function attention(
     const bias = config.hasQkvBias ? weights.getRows('qkv.bias', [3 * storedWidth], rows) : undefined
     const projected = gemm(graph, x, weight, bias)
     const norm = ['q_norm', 'k_norm'][block]
-    return config.hasQkNorm && norm !== undefined ? qkNorm(graph, weights.within(norm), config, projected, storedWidth, width) : projected
+    return config.hasQkNorm && norm !== undefined
+      ? qkNorm(graph, weights.within(norm), config, projected, storedWidth, width)
+      : projected
   })
   const shape = concat(graph, [tokensShape, graph.ints([width])], 0)
   const inputs = [q!, k!, v!].map(value => reshape(graph, value, shape))
@@ -151,13 +166,26 @@ function attention(
   })
   const stored = weights.within('proj').get('weight', [hiddenSize, storedWidth])
   const projection = width === storedWidth ? stored : slice(graph, stored, 0, width, 1)
-  return gemm(graph, reshape(graph, attended, [-1, width]), projection, weights.within('proj').get('bias', [hiddenSize]))
+  return gemm(
+    graph,
+    reshape(graph, attended, [-1, width]),
+    projection,
+    weights.within('proj').get('bias', [hiddenSize]),
+  )
 }
 
 /** One RMSNorm over all real heads together. */
-function qkNorm(graph: GraphBuilder, weights: Weights, config: InternVitConfig, x: Value, storedWidth: number, width: number): Value {
+function qkNorm(
+  graph: GraphBuilder,
+  weights: Weights,
+  config: InternVitConfig,
+  x: Value,
+  storedWidth: number,
+  width: number,
+): Value {
   const { hiddenSize, normEps } = config
-  if (width > hiddenSize) return partialRmsNorm(graph, weights, x, { size: width, numMeasured: hiddenSize }, normEps)
+  if (width > hiddenSize)
+    return partialRmsNorm(graph, weights, x, { size: width, numMeasured: hiddenSize }, normEps)
   const weight = weights.getRows('weight', [storedWidth], { first: 0, count: width })
   return graph.op('SimplifiedLayerNormalization', [x, weight], {
     attributes: { axis: -1, epsilon: float(normEps), stash_type: 1 },

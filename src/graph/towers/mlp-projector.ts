@@ -47,7 +47,11 @@ export function mlpProjectorGraph(
   const width = shuffleFactor * shuffleFactor * visionHiddenSize
   const shuffled = reshape(graph, transpose(graph, features, order), [-1, width])
   const normed = layerNorm(graph, weights.within('0'), shuffled, width, NORM_EPS)
-  const up = linear(graph, weights.within('1'), normed, { inFeatures: width, outFeatures: intermediateSize, hasBias })
+  const up = linear(graph, weights.within('1'), normed, {
+    inFeatures: width,
+    outFeatures: intermediateSize,
+    hasBias,
+  })
   const imageEmbeds = linear(graph, weights.within('3'), gelu(graph, up), {
     inFeatures: intermediateSize,
     outFeatures: hiddenSize,

@@ -65,7 +65,10 @@ export function qwen2DecoderGraph(
   const wanted = graph.op('Gather', [x, logitsRows], { attributes: { axis: 0 } })
   const normed = rmsNorm(graph, model.within('norm'), wanted, hiddenSize, rmsNormEps)
   const head = config.tieWordEmbeddings ? model.within('embed_tokens') : weights.within('lm_head')
-  graph.output('logits', gemm(graph, normed, head.get('weight', [vocabSize, hiddenSize])), 'float32', ['rows', vocabSize])
+  graph.output('logits', gemm(graph, normed, head.get('weight', [vocabSize, hiddenSize])), 'float32', [
+    'rows',
+    vocabSize,
+  ])
   return graph.build()
 }
 
@@ -85,7 +88,9 @@ function sharedValues(graph: GraphBuilder, config: Qwen2DecoderConfig): Shared {
     sin,
     rows: graph.op('Unsqueeze', [range, graph.ints([0])]),
     mask: graph.op('Tile', [mask, perHead]),
-    pastMask: windowed ? graph.op('Tile', [graph.input('pastMask', 'float32', ['length', 'maskedPast']), perHead]) : undefined,
+    pastMask: windowed
+      ? graph.op('Tile', [graph.input('pastMask', 'float32', ['length', 'maskedPast']), perHead])
+      : undefined,
     numPast: shapeOf(graph, firstPast, 0, 1),
   }
 }
@@ -109,7 +114,11 @@ function decoderLayer(
   const y = rmsNorm(graph, weights.within('post_attention_layernorm'), h, hiddenSize, rmsNormEps)
   const mlp = weights.within('mlp')
   const up = { inFeatures: hiddenSize, outFeatures: intermediateSize, hasBias: false }
-  const gated = mul(graph, silu(graph, linear(graph, mlp.within('gate_proj'), y, up)), linear(graph, mlp.within('up_proj'), y, up))
+  const gated = mul(
+    graph,
+    silu(graph, linear(graph, mlp.within('gate_proj'), y, up)),
+    linear(graph, mlp.within('up_proj'), y, up),
+  )
   const down = { inFeatures: intermediateSize, outFeatures: hiddenSize, hasBias: false }
   return add(graph, h, linear(graph, mlp.within('down_proj'), gated, down))
 }
@@ -124,9 +133,23 @@ function attention(
 ): Value {
   const { hiddenSize, headDim, numAttentionHeads, numKeyValueHeads } = config
   const project = (name: string, numHeads: number) =>
-    linear(graph, weights.within(name), x, { inFeatures: hiddenSize, outFeatures: numHeads * headDim, hasBias: true })
-  const queries = headsFirst(graph, rotate(graph, project('q_proj', numAttentionHeads), numAttentionHeads, headDim, shared), numAttentionHeads, headDim)
-  const keys = headsFirst(graph, rotate(graph, project('k_proj', numKeyValueHeads), numKeyValueHeads, headDim, shared), numKeyValueHeads, headDim)
+    linear(graph, weights.within(name), x, {
+      inFeatures: hiddenSize,
+      outFeatures: numHeads * headDim,
+      hasBias: true,
+    })
+  const queries = headsFirst(
+    graph,
+    rotate(graph, project('q_proj', numAttentionHeads), numAttentionHeads, headDim, shared),
+    numAttentionHeads,
+    headDim,
+  )
+  const keys = headsFirst(
+    graph,
+    rotate(graph, project('k_proj', numKeyValueHeads), numKeyValueHeads, headDim, shared),
+    numKeyValueHeads,
+    headDim,
+  )
   const values = headsFirst(graph, project('v_proj', numKeyValueHeads), numKeyValueHeads, headDim)
   graph.output(`newKey.${layer}`, keys, 'float32', [numKeyValueHeads, 'length', headDim])
   graph.output(`newValue.${layer}`, values, 'float32', [numKeyValueHeads, 'length', headDim])
@@ -137,7 +160,10 @@ function attention(
     const out = attendOneHead(graph, { query, key: k![head]!, value: v![head]! }, config, layer, head, shared)
     return reshape(graph, out, [group, -1, headDim])
   })
-  const merged = reshape(graph, transpose(graph, concat(graph, attended, 0), [1, 0, 2]), [-1, numAttentionHeads * headDim])
+  const merged = reshape(graph, transpose(graph, concat(graph, attended, 0), [1, 0, 2]), [
+    -1,
+    numAttentionHeads * headDim,
+  ])
   return linear(graph, weights.within('o_proj'), merged, {
     inFeatures: numAttentionHeads * headDim,
     outFeatures: hiddenSize,
@@ -160,7 +186,9 @@ function attendOneHead(
   const { headDim } = config
   const past = ['past', headDim] as const
   const isDeclared = layer === 0 && head === 0
-  const pastKey = isDeclared ? { name: pastName('Key', 0, 0) } : graph.input(pastName('Key', layer, head), 'float32', past)
+  const pastKey = isDeclared
+    ? { name: pastName('Key', 0, 0) }
+    : graph.input(pastName('Key', layer, head), 'float32', past)
   const pastValue = graph.input(pastName('Value', layer, head), 'float32', past)
   const scores = (key: Value) =>
     graph.op('FusedMatMul', [one.query, key], {

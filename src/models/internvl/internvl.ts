@@ -30,7 +30,10 @@ export const internvl: ModelDefinition = {
       decoder,
       vision,
       weightPrefixes: { vision: 'vision_model.', projector: 'mlp1.', decoder: 'language_model.' },
-      promptFormat: internvlPromptFormat({ template: fields.template, imageTokensPerTile: vision.tokensPerTile }),
+      promptFormat: internvlPromptFormat({
+        template: fields.template,
+        imageTokensPerTile: vision.tokensPerTile,
+      }),
     }
   },
 }

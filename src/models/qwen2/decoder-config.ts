@@ -35,7 +35,8 @@ const qwen2Fields = z.object({
  */
 export function parseQwen2Config(config: unknown, source: string): DecoderConfig {
   const fields = parseFields(qwen2Fields, config, source)
-  for (const architecture of fields.architectures) requireSetting(source, 'architectures', architecture, ['Qwen2ForCausalLM'])
+  for (const architecture of fields.architectures)
+    requireSetting(source, 'architectures', architecture, ['Qwen2ForCausalLM'])
   requireSetting(source, 'hidden_act', fields.hidden_act, ['silu'])
   requireSetting(source, 'use_sliding_window', fields.use_sliding_window, [false])
   const scaling = fields.rope_scaling?.rope_type ?? fields.rope_scaling?.type ?? 'default'

@@ -8,6 +8,7 @@ import { rgbFromPixels } from '../image-pixels.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
 import { WorkBudget } from '../work-budget.js'
 import { rgbFromCmyk, rgbFromGrey16 } from './image-channels.js'
+import { withoutTransparency } from './image-gif.js'
 import { type ImageSource, openImageSource } from './image-source.js'
 
 type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
@@ -18,6 +19,7 @@ const decoding = new WorkBudget(64_000_000)
 /**
  * Decodes pictures with sharp (libvips) to what Pillow's `convert('RGB')` gives: alpha and colour profiles are
  * dropped, of an animation the first frame is taken, 16-bit grey is clipped to 255, CMYK is converted by the plain formula.
+ * One known difference: where the first frame of a GIF does not cover the picture, the rest is black.
  *
  * Only bytes whose signature names an accepted format reach libvips, so its other loaders (SVG, TIFF, AVIF …) are
  * never entered, and the settings of a sharp that the host uses itself stay as they are. A damaged file is an error,
@@ -46,7 +48,8 @@ async function decodeEncoded(source: EncodedSource, options: DecodeOptions): Pro
   if (format.decoder === 'bmp') return decodeBmp(bytes, name, options.limits)
   const metadata = await readMetadata(source, format)
   checkDecodedSize(name, metadata.width, metadata.height, options.limits)
-  const work = () => decodePixels(source, format, metadata, options)
+  const opaque = format.decoder === 'gif' ? { ...source, bytes: withoutTransparency(bytes) } : source
+  const work = () => decodePixels(opaque, format, metadata, options)
   return decoding.run(metadata.width * metadata.height, work, options.signal)
 }
 
