@@ -1,4 +1,5 @@
-import type { AnswerResult, AskOptions, LoadedModel } from './api.js'
+import type { GenerateResult } from '../nvlm/engine-client.js'
+import type { AskOptions, LoadedModel } from './api.js'
 import type { CommandContext } from './command.js'
 import { paint, printable } from './output.js'
 import { Progress } from './progress.js'
@@ -21,20 +22,23 @@ export async function withModel<Result>(
   }
 }
 
-/** Write an answer to `out` while it is made, and give its result. Warnings go to `err`. */
+/** Write an answer to `out` while it is made, and give its result. Progress and warnings go to `err`. */
 export async function streamAnswer(
   model: LoadedModel,
   question: AskOptions,
-  { out, err }: CommandContext,
-): Promise<AnswerResult> {
-  const answer = model.generate(question)
+  context: CommandContext,
+): Promise<GenerateResult> {
+  const { out, err } = context
+  const { answer, progress } = startAnswer(model, question, context)
   let hasText = false
   try {
     for await (const text of answer) {
+      progress.clear()
       hasText = true
       out.write(printable(out, text))
     }
   } finally {
+    progress.clear()
     if (hasText) out.write('\n')
   }
   const result = await answer
@@ -44,20 +48,36 @@ export async function streamAnswer(
   return result
 }
 
-/** Tokens of a run, as one line says them. */
-export function describeTokens({ usage }: AnswerResult): string {
-  const image = usage.imageTokens > 0 ? ` (${usage.imageTokens} of the pictures)` : ''
-  return `${usage.promptTokens} in${image}, ${usage.completionTokens} out`
+/** Give the result of an answer without showing it. Progress goes to `err`. */
+export async function awaitAnswer(
+  model: LoadedModel,
+  question: AskOptions,
+  context: CommandContext,
+): Promise<GenerateResult> {
+  const { answer, progress } = startAnswer(model, question, context)
+  try {
+    return await answer
+  } finally {
+    progress.clear()
+  }
 }
 
-/** The device of each stage, said once where they agree. */
-export function describeDevice({ device }: AnswerResult): string {
-  if (typeof device === 'string') return device
-  const names = [...new Set(Object.values(device))]
-  if (names.length === 1) return names[0]!
-  return Object.entries(device)
-    .map(([part, name]) => `${part} ${name}`)
-    .join(', ')
+/** What the stages do before the first token, in words. */
+const STAGE_LABELS = { vision: 'seeing the pictures', prefill: 'reading the prompt' } as const
+
+function startAnswer(model: LoadedModel, question: AskOptions, { err }: CommandContext) {
+  const answer = model.generate(question)
+  const progress = new Progress(err)
+  answer.on('progress', ({ stage, done, total }) => {
+    if (err.isTTY) progress.update({ label: STAGE_LABELS[stage], done, total })
+  })
+  return { answer, progress }
+}
+
+/** Tokens of a run, as one line says them. */
+export function describeTokens({ usage }: GenerateResult): string {
+  const image = usage.imageTokens > 0 ? ` (${usage.imageTokens} of the pictures)` : ''
+  return `${usage.promptTokens} in${image}, ${usage.completionTokens} out`
 }
 
 /** Milliseconds in a unit that reads well. */

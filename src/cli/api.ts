@@ -1,4 +1,6 @@
 import type { Tiles } from '../image/tiles.js'
+import type { GenerateResult } from '../nvlm/engine-client.js'
+import type { GenerationProgress } from '../nvlm/generation.js'
 
 /** What the commands need of the library; `src/cli.ts` binds it to the real one, tests to a fake. */
 export interface CliApi {
@@ -65,32 +67,7 @@ export interface AskOptions {
   readonly signal: AbortSignal
 }
 
-/** One run: iterate it for text, await it for the result. */
-export type Answer = AsyncIterable<string> & PromiseLike<AnswerResult>
-
-/** What a finished run says about itself. */
-export interface AnswerResult {
-  readonly text: string
-  readonly tokenIds: readonly number[]
-  readonly finishReason: string
-  readonly usage: AnswerUsage
-  readonly timings: AnswerTimings
-  readonly device: string | Readonly<Record<string, string>>
-  readonly warnings: readonly string[]
-}
-
-export interface AnswerUsage {
-  readonly promptTokens: number
-  readonly imageTokens: number
-  readonly completionTokens: number
-  readonly totalTokens: number
-}
-
-export interface AnswerTimings {
-  readonly preprocessMs: number
-  readonly visionMs: number
-  readonly prefillMs: number
-  readonly timeToFirstTokenMs: number
-  readonly decodeMs: number
-  readonly tokensPerSecond: number
+/** One run: iterate it for text, await it for the result, listen for how far the work before the first token is. */
+export interface Answer extends AsyncIterable<string>, PromiseLike<GenerateResult> {
+  on(name: 'progress', listener: (progress: GenerationProgress) => void): unknown
 }

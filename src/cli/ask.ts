@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { describeDevice, describeMs, describeTokens, streamAnswer, withModel } from './answer.js'
-import type { AnswerResult, AskOptions } from './api.js'
+import type { GenerateResult } from '../nvlm/engine-client.js'
+import { awaitAnswer, describeMs, describeTokens, streamAnswer, withModel } from './answer.js'
+import type { AskOptions } from './api.js'
 import { type Args, UsageError } from './args.js'
 import type { Command, CommandContext } from './command.js'
 import { paint } from './output.js'
@@ -30,7 +31,7 @@ export const ask: Command = {
   async run(args, context) {
     const question = parseQuestion(args, context.signal)
     await withModel(args.text('model'), args.text('dtype'), context, async model => {
-      if (args.has('json')) context.out.write(toJson(await model.generate(question)))
+      if (args.has('json')) context.out.write(toJson(await awaitAnswer(model, question, context)))
       else writeSummary(await streamAnswer(model, question, context), context)
     })
   },
@@ -50,17 +51,17 @@ function parseQuestion(args: Args, signal: AbortSignal): AskOptions {
   }
 }
 
-function toJson({ text, tokenIds, usage, timings, device }: AnswerResult): string {
+function toJson({ text, tokenIds, usage, timings, device }: GenerateResult): string {
   return `${JSON.stringify({ text, tokenIds, usage, timings, device }, undefined, 2)}\n`
 }
 
-function writeSummary(result: AnswerResult, { err }: CommandContext): void {
+function writeSummary(result: GenerateResult, { err }: CommandContext): void {
   const { timeToFirstTokenMs, tokensPerSecond } = result.timings
   const parts = [
     `${describeTokens(result)} tokens`,
     `first after ${describeMs(timeToFirstTokenMs)}`,
     `then ${tokensPerSecond.toFixed(1)} a second`,
-    `on ${describeDevice(result)}`,
+    `on ${result.device}`,
   ]
   err.write(`${paint(err, 'dim', parts.join(' · '))}\n`)
 }

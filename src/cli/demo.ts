@@ -1,4 +1,4 @@
-import { describeDevice, describeMs, describeTokens, streamAnswer, withModel } from './answer.js'
+import { describeMs, describeTokens, streamAnswer, withModel } from './answer.js'
 import { UsageError } from './args.js'
 import type { Command } from './command.js'
 import { paint, table } from './output.js'
@@ -34,7 +34,7 @@ export const demo: Command = {
             'answer',
             `${describeMs(timings.decodeMs)}, ${timings.tokensPerSecond.toFixed(1)} tokens a second`,
           ],
-          ['device', describeDevice(result)],
+          ['device', result.device],
         ]),
       )
     })

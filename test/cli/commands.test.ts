@@ -52,11 +52,24 @@ describe('nvlm ask', () => {
     expect(context.err.text).toContain('warning: no GPU, using the CPU\n')
   })
 
-  test('names the device of each stage where they differ', async () => {
-    const device = { vision: 'webgpu', decoder: 'cpu' }
-    const context = fakeContext({ api: new FakeApi(['x'], { device }) })
+  test.each([[[]], [['--json']]])(
+    'shows progress on a terminal and takes it away before the answer %j',
+    async flags => {
+      const err = new FakeOutput(true)
+      await runCli(['ask', 'Why?', ...flags], fakeContext({ err }))
+      const [half, whole, cleared] = err.text.split('\r\u001b[K').slice(-3)
+      expect([half, whole]).toEqual([
+        expect.stringContaining(' 50% reading the prompt'),
+        expect.stringContaining('100% reading the prompt'),
+      ])
+      expect(cleared).not.toContain('reading')
+    },
+  )
+
+  test('shows no progress of an answer where there is no terminal', async () => {
+    const context = fakeContext()
     await runCli(['ask', 'Why?'], context)
-    expect(context.err.text).toContain('on vision webgpu, decoder cpu')
+    expect(context.err.text).not.toContain('reading the prompt')
   })
 
   test('keeps control characters of the answer from a terminal, not from a pipe', async () => {

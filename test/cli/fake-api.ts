@@ -1,7 +1,8 @@
-import type { Answer, AnswerResult, AskOptions, CliApi, LoadedModel, LoadOptions } from '../../src/cli/api.js'
+import type { Answer, AskOptions, CliApi, LoadedModel, LoadOptions } from '../../src/cli/api.js'
 import type { CliContext } from '../../src/cli/main.js'
 import type { Output } from '../../src/cli/output.js'
 import type { Tiles } from '../../src/image/tiles.js'
+import type { GenerateResult } from '../../src/nvlm/engine-client.js'
 
 /** Collects what is written. */
 export class FakeOutput implements Output {
@@ -28,7 +29,7 @@ export class FakeApi implements CliApi {
 
   constructor(
     private readonly pieces: readonly string[] = ['Open ', 'daily'],
-    private readonly overrides: Partial<AnswerResult> = {},
+    private readonly overrides: Partial<GenerateResult> = {},
     /** Called before each piece. */
     private readonly beforePiece: (index: number) => void = () => {},
   ) {}
@@ -69,6 +70,10 @@ export class FakeApi implements CliApi {
     this.questions.push(question)
     const { pieces, beforePiece, overrides } = this
     return {
+      on: (_, listener) => {
+        listener({ stage: 'prefill', done: 64, total: 128 })
+        listener({ stage: 'prefill', done: 128, total: 128 })
+      },
       async *[Symbol.asyncIterator]() {
         for (const [index, piece] of pieces.entries()) {
           beforePiece(index)
@@ -84,12 +89,13 @@ export class FakeApi implements CliApi {
 }
 
 /** What the fake model says about its runs. */
-export const fakeResult: AnswerResult = {
+export const fakeResult: GenerateResult = {
   text: '',
   tokenIds: [11, 12],
   finishReason: 'stop',
   usage: { promptTokens: 30, imageTokens: 9, completionTokens: 2, totalTokens: 32 },
   timings: {
+    queueMs: 0,
     preprocessMs: 4.4,
     visionMs: 20,
     prefillMs: 1500,
@@ -97,8 +103,9 @@ export const fakeResult: AnswerResult = {
     decodeMs: 100,
     tokensPerSecond: 20,
   },
-  device: { vision: 'cpu', projector: 'cpu', decoder: 'cpu' },
+  device: 'cpu',
   warnings: [],
+  modelId: 'nvlm-tiny',
 }
 
 /** A grid whose tile k has colour k * 10 everywhere, with a thumbnail of colour 200. */
