@@ -1,0 +1,70 @@
+import { NVLMError } from '../core/errors.js'
+import type { FloatTensor } from '../core/tensor.js'
+import type { DecoderState } from '../decoder/decoder-state.js'
+import type { Sampler } from './sampler.js'
+
+/** When and how the loop goes on. */
+export interface TokenLoopOptions {
+  readonly sampler: Sampler
+  readonly stopTokenIds: readonly number[]
+  /** Most tokens to generate, stop token included. */
+  readonly maxTokens: number
+  /** Looked at before every step. */
+  readonly signal?: AbortSignal | undefined
+  /** Waits until the event loop went round once, so that an abort can come in between two steps. */
+  readonly nextTurn: () => Promise<void>
+}
+
+/** One token of an answer. */
+export interface GeneratedToken {
+  readonly id: number
+  /** 0 for the first. */
+  readonly index: number
+  /** On the last token only: it is a stop token, or there is no room for another one. */
+  readonly finishReason?: 'stop' | 'length' | undefined
+}
+
+/**
+ * Generate tokens one by one. Leaving the loop early stops the compute.
+ *
+ * @param state - prefilled with the prompt; each token but the last is appended to it
+ * @param logits - float32 [n, vocabSize] of the prompt; the last row chooses the first token
+ * @throws {NVLMError} NUMERIC if logits are not finite; the signal's reason on abort
+ */
+export async function* generateTokens(
+  state: DecoderState,
+  logits: FloatTensor,
+  options: TokenLoopOptions,
+): AsyncGenerator<GeneratedToken, void, undefined> {
+  const { sampler, signal } = options
+  const generatedIds: number[] = []
+  for (;;) {
+    signal?.throwIfAborted()
+    const id = sampler.sample(lastRow(logits), generatedIds)
+    const index = generatedIds.push(id) - 1
+    const finishReason = finishReasonAfter(id, generatedIds.length, state, options)
+    yield finishReason === undefined ? { id, index } : { id, index, finishReason }
+    if (finishReason !== undefined) return
+    await options.nextTurn()
+    signal?.throwIfAborted()
+    logits = await state.step(id)
+  }
+}
+
+function finishReasonAfter(
+  id: number,
+  numGenerated: number,
+  state: DecoderState,
+  { stopTokenIds, maxTokens }: TokenLoopOptions,
+): 'stop' | 'length' | undefined {
+  if (stopTokenIds.includes(id)) return 'stop'
+  return numGenerated >= maxTokens || state.length >= state.contextLength ? 'length' : undefined
+}
+
+function lastRow({ data, dims }: FloatTensor): Float32Array {
+  const vocabSize = dims.at(-1) ?? 0
+  if (vocabSize === 0 || data.length < vocabSize) {
+    throw new NVLMError('NUMERIC', `logits [${dims.join(', ')}] hold no row to choose a token from`)
+  }
+  return data.subarray(data.length - vocabSize)
+}

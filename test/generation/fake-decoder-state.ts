@@ -1,0 +1,71 @@
+import type { FloatTensor } from '../../src/core/tensor.js'
+import type { DecoderState, PrefillInput, PrefillOptions } from '../../src/decoder/decoder-state.js'
+
+export interface FakeDecoderOptions {
+  readonly vocabSize: number
+  readonly contextLength: number
+  /** The token after these, or the logits of it. */
+  readonly next: (ids: readonly number[]) => number | Float32Array
+  /** Runs before each chunk and step. */
+  readonly work?: (() => Promise<void>) | undefined
+}
+
+/** Tokens of one prefill chunk. */
+export const CHUNK_LENGTH = 8
+
+/** A decoder state that follows a rule instead of weights, and remembers what it was fed. */
+export class FakeDecoderState implements DecoderState {
+  readonly ids: number[] = []
+  imageEmbeds: FloatTensor | undefined
+  isDisposed = false
+
+  constructor(private readonly options: FakeDecoderOptions) {}
+
+  get length(): number {
+    return this.ids.length
+  }
+
+  get contextLength(): number {
+    return this.options.contextLength
+  }
+
+  async prefill(input: PrefillInput, { signal, onProgress }: PrefillOptions = {}): Promise<FloatTensor> {
+    this.imageEmbeds = input.imageEmbeds
+    const { length } = input.inputIds
+    for (let start = 0; start < length; start += CHUNK_LENGTH) {
+      signal?.throwIfAborted()
+      await this.options.work?.()
+      this.ids.push(...Array.from(input.inputIds).slice(start, start + CHUNK_LENGTH))
+      onProgress?.(Math.min(length, start + CHUNK_LENGTH), length)
+    }
+    return this.logits()
+  }
+
+  async step(tokenId: number): Promise<FloatTensor> {
+    if (this.isDisposed) throw new Error('step of a disposed state')
+    await this.options.work?.()
+    this.ids.push(tokenId)
+    return this.logits()
+  }
+
+  truncate(length: number): void {
+    this.ids.length = length
+  }
+
+  dispose(): void {
+    this.isDisposed = true
+  }
+
+  private logits(): FloatTensor {
+    const next = this.options.next(this.ids)
+    const { vocabSize } = this.options
+    return typeof next === 'number' ? oneHot(vocabSize, next) : { data: next, dims: [1, vocabSize] }
+  }
+}
+
+/** Logits that leave no doubt. */
+export function oneHot(vocabSize: number, id: number): FloatTensor {
+  const data = new Float32Array(vocabSize)
+  data[id] = 1
+  return { data, dims: [1, vocabSize] }
+}
