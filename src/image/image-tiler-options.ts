@@ -105,11 +105,9 @@ function parse<Schema extends z.ZodType>(schema: Schema, options: unknown, owner
       hint: 'Check the spelling.',
     })
   }
-  const found = show(issue.input)
-  throw new NVLMError(
-    'INVALID_OPTION',
-    `${owner} option ${path || 'object'}: expected ${expectation(issue)}, found ${found}`,
-  )
+  const subject = path === '' ? 'options' : `option ${path}`
+  const message = `${owner} ${subject}: expected ${expectation(issue)}, found ${show(issue.input)}`
+  throw new NVLMError('INVALID_OPTION', message)
 }
 
 function expectation(issue: z.core.$ZodIssue): string {

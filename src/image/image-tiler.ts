@@ -1,5 +1,6 @@
 import type { ImageInput } from '../platform/image-input.js'
 import type { ImageDecoder, RgbImage } from '../platform/platform.js'
+import { WorkBudget } from '../platform/work-budget.js'
 import { resizeBicubicSteps } from './bicubic.js'
 import {
   type ImageTilerOptions,
@@ -13,6 +14,9 @@ import { createPacer, type Pause, runPaced } from './pacer.js'
 import { closestTileGrid } from './tile-grid.js'
 import type { Tiles } from './tiles.js'
 
+/** Pictures that one tiler holds decoded at a time; more would take memory but no less time. */
+const MAX_PICTURES_IN_WORK = 2
+
 /**
  * Cuts pictures into tiles as NVLM-D and InternVL see them, pixel for pixel as the official code does.
  *
@@ -23,6 +27,7 @@ import type { Tiles } from './tiles.js'
 export class ImageTiler {
   readonly #settings: TileSettings
   readonly #decoder: ImageDecoder<ImageInput>
+  readonly #inWork = new WorkBudget(MAX_PICTURES_IN_WORK)
 
   /** @throws {NVLMError} INVALID_OPTION */
   constructor(options: ImageTilerOptions, decoder: ImageDecoder<ImageInput>) {
@@ -42,10 +47,12 @@ export class ImageTiler {
    */
   async tile(image: ImageInput, options: TileCallOptions = {}): Promise<Tiles> {
     const { settings, signal } = parseTileCallOptions(options, this.#settings)
-    signal?.throwIfAborted()
     const { applyExif, limits } = settings
-    const decoded = await this.#decoder.decode(image, { applyExif, limits, signal })
-    return cutTiles(decoded, settings, createPacer(signal))
+    const work = async () => {
+      const decoded = await this.#decoder.decode(image, { applyExif, limits, signal })
+      return cutTiles(decoded, settings, createPacer(signal))
+    }
+    return this.#inWork.run(1, work, signal)
   }
 }
 

@@ -22,8 +22,8 @@ const decoding = new WorkBudget(64_000_000)
  * One known difference: where the first frame of a GIF does not cover the picture, the rest is black.
  *
  * Only bytes whose signature names an accepted format reach libvips, so its other loaders (SVG, TIFF, AVIF …) are
- * never entered, and the settings of a sharp that the host uses itself stay as they are. A damaged file is an error,
- * never half a picture.
+ * never entered, and the settings of a sharp that the host uses itself stay as they are. A file cut short is an error,
+ * never half a picture; a JPEG with harmless flaws, as some phones write them, is read.
  */
 export const nodeImageDecoder: ImageDecoder<ImageInput> = {
   async decode(input, options) {

@@ -1,0 +1,46 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { WorkBudget } from '../../src/platform/work-budget.js'
+
+test('never lets more run than its capacity, and runs all in order of arrival', async () => {
+  const costs = fc.array(fc.integer({ min: 1, max: 15 }), { maxLength: 20 })
+  await fc.assert(
+    fc.asyncProperty(costs, async all => {
+      const budget = new WorkBudget(10)
+      const started: number[] = []
+      let running = 0
+      const work = all.map((cost, i) =>
+        budget.run(cost, async () => {
+          running += Math.min(cost, 10)
+          expect(running).toBeLessThanOrEqual(10)
+          started.push(i)
+          await new Promise(resolve => setImmediate(resolve))
+          running -= Math.min(cost, 10)
+          return i
+        }),
+      )
+      expect(await Promise.all(work)).toEqual(all.map((_, i) => i))
+      expect(started).toEqual(all.map((_, i) => i))
+    }),
+  )
+})
+
+test('gives its cost back when the work fails', async () => {
+  const budget = new WorkBudget(1)
+  await expect(budget.run(1, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  expect(await budget.run(1, async () => 'next')).toBe('next')
+})
+
+test('an aborted waiter leaves the queue and lets those behind it go on', async () => {
+  const budget = new WorkBudget(2)
+  const controller = new AbortController()
+  let finish = () => {}
+  const first = budget.run(1, () => new Promise<void>(resolve => (finish = resolve)))
+  const aborted = budget.run(2, async () => 'never', controller.signal)
+  const behind = budget.run(1, async () => 'behind')
+  controller.abort(new Error('left'))
+  await expect(aborted).rejects.toThrow('left')
+  expect(await behind).toBe('behind')
+  finish()
+  await first
+})
