@@ -23,7 +23,8 @@ const DEFAULT_MAX_DEPTH = 128
 /** Most values in one file: without a bound, `{},{},…` takes a hundred times its size in memory. */
 const MAX_VALUES = 4_000_000
 
-const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const FRACTION = /[.eE]/
 const LONE_SURROGATE = /\p{Cs}/u
 
 /**
@@ -167,18 +168,16 @@ class Parser {
 
   private number(): number {
     NUMBER.lastIndex = this.at
-    const match = NUMBER.exec(this.text)
-    if (match === null) this.fail('unexpected text')
-    const value = Number(match[0])
-    if (!Number.isFinite(value)) this.fail(`number ${quoted(match[0])} is too large`)
-    const isInteger = match[1] === undefined && match[2] === undefined
-    if (isInteger && !Number.isSafeInteger(value) && this.options.largeIntegers !== 'round') {
-      this.fail(`integer ${quoted(match[0])} is beyond 2^53 - 1`)
+    if (!NUMBER.test(this.text)) this.fail('unexpected text')
+    const literal = this.text.slice(this.at, NUMBER.lastIndex)
+    const value = Number(literal)
+    if (!Number.isFinite(value)) this.fail(`number ${quoted(literal)} is too large`)
+    if (FRACTION.test(literal)) {
+      if (this.options.fractions === 'refuse') this.fail(`number ${quoted(literal)}, expected a whole number`)
+    } else if (!Number.isSafeInteger(value) && this.options.largeIntegers !== 'round') {
+      this.fail(`integer ${quoted(literal)} is beyond 2^53 - 1`)
     }
-    if (!isInteger && this.options.fractions === 'refuse') {
-      this.fail(`number ${quoted(match[0])}, expected a whole number`)
-    }
-    this.at += match[0].length
+    this.at += literal.length
     return value
   }
 

@@ -126,7 +126,9 @@ test('stat tells files, links to files and folders apart', async () => {
 
 test('realPath follows links, and rejects for a missing file', async () => {
   expect(await nodeFiles.realPath(path('link'))).toBe(await nodeFiles.realPath(path('ten')))
-  await expect(nodeFiles.realPath(path('dangling'))).rejects.toEqual(failure('MODEL_NOT_FOUND', /does not exist/))
+  await expect(nodeFiles.realPath(path('dangling'))).rejects.toEqual(
+    failure('MODEL_NOT_FOUND', /does not exist/),
+  )
 })
 
 test('list gives the names of a folder in order, and rejects for a missing one', async () => {
