@@ -1,0 +1,119 @@
+import type { SamplingOptions } from '../generation/sampler.js'
+import type { Message } from '../tokenizer/messages.js'
+import type { ModelInfo } from './stages.js'
+
+/** How the pictures of a request are cut; what is absent is as the model has it. */
+export interface TileOptions {
+  readonly maxTiles?: number | undefined
+  readonly minTiles?: number | undefined
+  readonly useThumbnail?: boolean | undefined
+}
+
+/** The part of a request that decides about its prompt. */
+export interface PromptRequest {
+  /** Turns in order; pictures are whatever the tiler takes. */
+  readonly messages: readonly Message[]
+  readonly tiles?: TileOptions | undefined
+  /** Turn pictures as their EXIF orientation says; absent: as the tiler does by default. */
+  readonly applyExif?: boolean | undefined
+}
+
+/** One thing to generate: checked options, plain data but for the pictures. */
+export interface GenerateRequest extends PromptRequest {
+  readonly sampling: SamplingOptions
+  /** Absent: a new one each time. */
+  readonly seed?: number | undefined
+  /** Absent: the default, or less when the context has no room for it. */
+  readonly maxTokens?: number | undefined
+  readonly stop: readonly string[]
+  /** When it was asked for, in ms since the epoch with fractions; times run from here. */
+  readonly submittedAt: number
+}
+
+/** Tokens of one run. */
+export interface Usage {
+  /** Tokens of the prompt, image tokens included. */
+  readonly promptTokens: number
+  /** Those of them that are image embeddings. */
+  readonly imageTokens: number
+  /** Tokens of the answer, the stop token included. */
+  readonly completionTokens: number
+  readonly totalTokens: number
+}
+
+/** Where the time of one run went, in ms. A stage that was not reached took 0. */
+export interface Timings {
+  /** Waiting for earlier requests. */
+  readonly queueMs: number
+  /** Decoding and tiling pictures, writing and tokenising the prompt. */
+  readonly preprocessMs: number
+  /** Vision encoder and projector. */
+  readonly visionMs: number
+  readonly prefillMs: number
+  /** From the call to the first token. */
+  readonly timeToFirstTokenMs: number
+  /** From the first token to the end. */
+  readonly decodeMs: number
+  /** Tokens after the first one, by `decodeMs`; 0 when there are none. */
+  readonly tokensPerSecond: number
+}
+
+/** Why an answer ended: a stop token or string, no more tokens allowed, or the caller had enough. */
+export type FinishReason = 'stop' | 'length' | 'aborted'
+
+/** A finished run. */
+export interface GenerateResult {
+  /** The answer: stop token and string left out, white space stripped. Equal to the streamed pieces joined. */
+  readonly text: string
+  /** The answer's tokens; a stop token that ended it is the last one. */
+  readonly tokenIds: readonly number[]
+  readonly finishReason: FinishReason
+  readonly usage: Usage
+  readonly timings: Timings
+  /** Where it ran: one word when all stages ran there, such as `cpu`, else each stage with its own. */
+  readonly device: string
+  /** Options that had no effect or were changed, as sentences. */
+  readonly warnings: readonly string[]
+  /** Name of the model. */
+  readonly modelId: string
+}
+
+/** What happens during a run. */
+export type EngineEvent =
+  /** It left the queue. */
+  | { readonly type: 'start' }
+  /** Pictures encoded, or prompt tokens read. */
+  | {
+      readonly type: 'progress'
+      readonly stage: 'vision' | 'prefill'
+      readonly done: number
+      readonly total: number
+    }
+  /** A token, with the text that is certain because of it (often none). */
+  | { readonly type: 'token'; readonly id: number; readonly index: number; readonly text: string }
+
+/** What a run needs beside its request. */
+export interface RunHooks {
+  readonly onEvent: (event: EngineEvent) => void
+  readonly signal: AbortSignal
+}
+
+/** Runs requests one after the other: in this thread, or in another one. */
+export interface EngineClient {
+  readonly info: ModelInfo
+  /**
+   * Queue a request and run it.
+   *
+   * An abort stops the compute within one step and resolves with what there is, `finishReason` `aborted`.
+   *
+   * @throws {NVLMError} CONTEXT_OVERFLOW, UNSUPPORTED, IMAGE_*, INVALID_OPTION, NUMERIC, DISPOSED, ENGINE_FAILED
+   */
+  run(request: GenerateRequest, hooks: RunHooks): Promise<GenerateResult>
+  /** Tokens of a request's prompt, without running the model. Waits for no other request. */
+  countTokens(request: PromptRequest): Promise<Usage>
+  /** Abort all runs, wait for them, free the model. A second call waits for the first. */
+  dispose(): Promise<void>
+}
+
+/** Error of every call after `dispose`. */
+export const DISPOSED_MESSAGE = 'the model is disposed; load it again'

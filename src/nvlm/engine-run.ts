@@ -1,0 +1,184 @@
+import { NVLMError } from '../core/errors.js'
+import { createRandom } from '../core/random.js'
+import type { FloatTensor } from '../core/tensor.js'
+import type { DecoderState } from '../decoder/decoder-state.js'
+import { type AnswerText, createAnswerText } from '../generation/answer-text.js'
+import { createSampler } from '../generation/sampler.js'
+import { generateTokens } from '../generation/token-loop.js'
+import { describeDevice } from './describe-device.js'
+import type { FinishReason, GenerateRequest, GenerateResult, RunHooks } from './engine-client.js'
+import type { EngineStages } from './engine-stages.js'
+import { type PromptInput, preparePrompt } from './prompt-input.js'
+import { RunClock } from './run-clock.js'
+
+/** Tokens of an answer when the request does not say, as the official code asks for. */
+export const DEFAULT_MAX_TOKENS = 1024
+
+/** What all runs of an engine share. */
+export interface RunContext {
+  readonly stages: EngineStages
+  readonly nextTurn: () => Promise<void>
+}
+
+/** One request on its way through the stages. */
+export class EngineRun {
+  private readonly clock: RunClock
+  private readonly answer: AnswerText
+  private readonly tokenIds: number[] = []
+  private readonly warnings: string[]
+  private prompt: PromptInput = { inputIds: [], tiles: [], imageTokens: 0 }
+  private finishReason: FinishReason = 'aborted'
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly request: GenerateRequest,
+    private readonly hooks: RunHooks,
+  ) {
+    const { tokenizer } = context.stages
+    this.clock = new RunClock(request.submittedAt)
+    // the official code cuts at the stop token's text too, should the model spell it out
+    const stopTexts = tokenizer.stopTokenIds.map(id => tokenizer.decode([id], { skipSpecial: false }))
+    const stopStrings = [...request.stop, ...stopTexts].filter(text => text !== '')
+    this.answer = createAnswerText(tokenizer.stream({ skipSpecial: true }), stopStrings)
+    this.warnings = idleOptionWarnings(request)
+  }
+
+  /** Run all stages. On abort this returns like any other end; `result` tells. */
+  async execute(): Promise<void> {
+    const { hooks, clock } = this
+    clock.enter('preprocess')
+    hooks.onEvent({ type: 'start' })
+    let state: DecoderState | undefined
+    try {
+      this.prompt = await preparePrompt(this.context.stages, this.request, hooks.signal)
+      const maxTokens = this.checkedMaxTokens()
+      const imageEmbeds = await this.encodeImages()
+      hooks.signal.throwIfAborted()
+      state = await this.context.stages.decoder.open({
+        contextLength: this.prompt.inputIds.length + maxTokens,
+      })
+      await this.decode(state, await this.prefill(state, imageEmbeds), maxTokens)
+    } catch (error) {
+      if (!hooks.signal.aborted || error !== hooks.signal.reason) throw error
+    } finally {
+      state?.dispose()
+    }
+  }
+
+  /** What there is: the whole after `execute`, the beginning after an abort. */
+  result(): GenerateResult {
+    this.clock.enter(undefined)
+    const { info } = this.context.stages
+    const promptTokens = this.prompt.inputIds.length
+    const completionTokens = this.tokenIds.length
+    return {
+      text: this.answer.text,
+      tokenIds: this.tokenIds,
+      finishReason: this.finishReason,
+      usage: {
+        promptTokens,
+        imageTokens: this.prompt.imageTokens,
+        completionTokens,
+        totalTokens: promptTokens + completionTokens,
+      },
+      timings: this.clock.timings(completionTokens),
+      device: describeDevice(info),
+      warnings: this.warnings,
+      modelId: info.id,
+    }
+  }
+
+  /** The tokens asked for, or as many of the default as the context has room for. */
+  private checkedMaxTokens(): number {
+    const { contextLength } = this.context.stages.info
+    const promptTokens = this.prompt.inputIds.length
+    const wanted = this.request.maxTokens ?? DEFAULT_MAX_TOKENS
+    const room = contextLength - promptTokens
+    if (wanted <= room) return wanted
+    if (this.request.maxTokens !== undefined || room < 1) {
+      const asked = this.request.maxTokens === undefined ? '' : ` and ${wanted} for the answer`
+      throw new NVLMError(
+        'CONTEXT_OVERFLOW',
+        `the prompt needs ${promptTokens} tokens${asked}, the context holds ${contextLength}`,
+        { hint: 'Use fewer images, tiles, turns or maxTokens, or load with a longer contextLength.' },
+      )
+    }
+    this.warnings.push(
+      `maxTokens: ${room} instead of ${wanted}, no more fit behind a prompt of ${promptTokens}`,
+    )
+    return room
+  }
+
+  private async encodeImages(): Promise<FloatTensor | undefined> {
+    const { tiles } = this.prompt
+    if (tiles.length === 0) return undefined
+    this.clock.enter('vision')
+    const { visionEncoder, projector } = this.context.stages
+    const { signal, onEvent } = this.hooks
+    const embeds: FloatTensor[] = []
+    for (const { pixelValues } of tiles) {
+      signal.throwIfAborted()
+      embeds.push(await projector.project(await visionEncoder.encode(pixelValues, { signal })))
+      onEvent({ type: 'progress', stage: 'vision', done: embeds.length, total: tiles.length })
+      await this.context.nextTurn()
+    }
+    return concatRows(embeds)
+  }
+
+  private async prefill(state: DecoderState, imageEmbeds: FloatTensor | undefined): Promise<FloatTensor> {
+    this.clock.enter('prefill')
+    const { signal, onEvent } = this.hooks
+    const { inputIds } = this.prompt
+    const onProgress = (done: number, total: number) =>
+      onEvent({ type: 'progress', stage: 'prefill', done, total })
+    return state.prefill(imageEmbeds ? { inputIds, imageEmbeds } : { inputIds }, { signal, onProgress })
+  }
+
+  private async decode(state: DecoderState, logits: FloatTensor, maxTokens: number): Promise<void> {
+    const { stopTokenIds } = this.context.stages.tokenizer
+    const random = createRandom(this.request.seed ?? randomSeed())
+    const sampler = createSampler(this.request.sampling, { random, stopTokenIds })
+    const { nextTurn } = this.context
+    const options = { sampler, stopTokenIds, maxTokens, nextTurn, signal: this.hooks.signal }
+    for await (const { id, index, finishReason } of generateTokens(state, logits, options)) {
+      if (index === 0) this.clock.enter('decode')
+      this.tokenIds.push(id)
+      let text = this.answer.push(id)
+      const reason = this.answer.isStopped ? 'stop' : finishReason
+      if (reason !== undefined) {
+        this.finishReason = reason
+        text += this.answer.end()
+      }
+      this.hooks.onEvent({ type: 'token', id, index, text })
+      if (reason !== undefined) return
+    }
+  }
+}
+
+function idleOptionWarnings({ sampling }: GenerateRequest): string[] {
+  if (sampling.temperature) return []
+  return (['topK', 'topP'] as const)
+    .filter(name => sampling[name] !== undefined)
+    .map(
+      name =>
+        `${name}: has no effect at temperature 0, where the most likely token is always taken; set temperature`,
+    )
+}
+
+/** One tensor with the rows of all, without a copy when there is only one. */
+function concatRows(tensors: readonly FloatTensor[]): FloatTensor {
+  const [first] = tensors
+  if (tensors.length === 1 && first) return first
+  const data = new Float32Array(tensors.reduce((sum, tensor) => sum + tensor.data.length, 0))
+  let offset = 0
+  for (const tensor of tensors) {
+    data.set(tensor.data, offset)
+    offset += tensor.data.length
+  }
+  const numRows = tensors.reduce((sum, { dims }) => sum + dims[0]!, 0)
+  return { data, dims: [numRows, ...first!.dims.slice(1)] }
+}
+
+function randomSeed(): number {
+  return globalThis.crypto.getRandomValues(new Uint32Array(1))[0]!
+}

@@ -1,0 +1,32 @@
+import type { FloatTensor } from '../core/tensor.js'
+import type { DecoderState } from '../decoder/decoder-state.js'
+import type { TokenTextStream } from '../generation/answer-text.js'
+import type { Tiles } from '../image/tiles.js'
+import type { Message } from '../tokenizer/messages.js'
+import type { TileOptions } from './engine-client.js'
+import type { ModelInfo } from './stages.js'
+
+/** What the engine needs of a model's stages; `Stages` has it all. */
+export interface EngineStages {
+  readonly info: ModelInfo
+  readonly tokenizer: {
+    readonly stopTokenIds: readonly number[]
+    encodePrompt(messages: readonly Message[], tileCounts: readonly number[]): ArrayLike<number>
+    decode(tokenIds: readonly number[], options: { readonly skipSpecial: boolean }): string
+    stream(options: { readonly skipSpecial: boolean }): TokenTextStream
+  }
+  readonly tiler: {
+    tile(image: never, options: TileOptions & TilerOptions): Promise<Tiles>
+  }
+  readonly visionEncoder: {
+    encode(pixelValues: FloatTensor, options: { readonly signal: AbortSignal }): Promise<FloatTensor>
+  }
+  readonly projector: { project(features: FloatTensor): Promise<FloatTensor> }
+  readonly decoder: { open(options: { readonly contextLength: number }): Promise<DecoderState> }
+  dispose(): Promise<void>
+}
+
+interface TilerOptions {
+  readonly applyExif?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}

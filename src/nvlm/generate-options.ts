@@ -1,0 +1,184 @@
+import { z } from 'zod'
+import { NVLMError } from '../core/errors.js'
+import type { SamplingOptions } from '../generation/sampler.js'
+import type { ImageInput } from '../platform/image-input.js'
+import type { ContentPart, Message } from '../tokenizer/messages.js'
+import { abortSignalSchema, checkOptions } from './check-options.js'
+import type { GenerateRequest, PromptRequest, TileOptions } from './engine-client.js'
+
+/** What to ask: the short form (`prompt`, with `images` and `system`) or the long one (`messages`), not both. */
+export interface PromptOptions {
+  /** The question. */
+  readonly prompt?: string | undefined
+  /** Pictures, placed before the question in this order. */
+  readonly images?: ImageInput | readonly ImageInput[] | undefined
+  /** Replaces the model's own system prompt. */
+  readonly system?: string | undefined
+  /** A conversation that ends with a user turn. */
+  readonly messages?: readonly Message<ImageInput>[] | undefined
+  /** How pictures are cut. Default: as the model's config says. */
+  readonly tiles?: TileOptions | undefined
+  /** Turn pictures upright as their EXIF orientation says (default true; the official code does not). */
+  readonly applyExif?: boolean | undefined
+}
+
+/** Options of `generate`. */
+export interface GenerateOptions extends PromptOptions, SamplingOptions {
+  /** Makes sampling repeatable: the same request, seed and model give the same answer. Default: a new one each time. */
+  readonly seed?: number | undefined
+  /** Most tokens of the answer. Default 1024, or what the context has room for. */
+  readonly maxTokens?: number | undefined
+  /** The answer ends before the first of these. */
+  readonly stop?: string | readonly string[] | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const text = z.string('expected a string')
+const stopString = text.min(1, 'expected a string that is not empty')
+const flag = z.boolean('expected true or false').optional()
+const count = z.int('expected an integer').min(1, 'expected an integer of 1 or more').optional()
+const image = z.unknown().refine(value => value !== undefined && value !== null, 'expected an image')
+
+const contentPartSchema = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({ type: z.literal('text'), text }),
+    z.strictObject({ type: z.literal('image'), image }),
+    z.strictObject({
+      type: z.literal('image_url'),
+      image_url: z.union(
+        [
+          text,
+          z.strictObject({
+            url: text,
+            detail: z.enum(['auto', 'low', 'high'], 'expected "auto", "low" or "high"').optional(),
+          }),
+        ],
+        'expected a string or { url, detail }',
+      ),
+    }),
+  ],
+  'expected a part of type "text", "image" or "image_url"',
+)
+
+const messageSchema = z.discriminatedUnion(
+  'role',
+  [
+    z.strictObject({ role: z.literal('system'), content: text }),
+    z.strictObject({ role: z.literal('assistant'), content: text }),
+    z.strictObject({
+      role: z.literal('user'),
+      content: z.union([z.string(), z.array(contentPartSchema)], 'expected a string or a list of parts'),
+    }),
+  ],
+  'expected a message with role "system", "user" or "assistant"',
+)
+
+const promptShape = {
+  prompt: text.optional(),
+  images: z.unknown().optional(),
+  system: text.optional(),
+  messages: z
+    .array(messageSchema, 'expected a list of messages')
+    .min(1, 'expected one message or more')
+    .optional(),
+  tiles: z
+    .strictObject({ maxTiles: count, minTiles: count, useThumbnail: flag }, 'expected tile options')
+    .optional(),
+  applyExif: flag,
+}
+
+const promptSchema = z.strictObject(promptShape, 'expected an object of options')
+
+const generateSchema = z.strictObject(
+  {
+    ...promptShape,
+    temperature: z
+      .number('expected a number')
+      .min(0, 'expected 0 (always the most likely token) or more')
+      .optional(),
+    topK: count,
+    topP: z.number('expected a number').min(0, 'expected 0 to 1').max(1, 'expected 0 to 1').optional(),
+    repetitionPenalty: z
+      .number('expected a number')
+      .positive('expected more than 0 (1 changes nothing)')
+      .optional(),
+    noRepeatNgram: count,
+    minTokens: count,
+    seed: z.int('expected an integer').min(0, 'expected an integer of 0 or more').optional(),
+    maxTokens: count,
+    stop: z.union([stopString, z.array(stopString)], 'expected a string or a list of strings').optional(),
+    signal: abortSignalSchema.optional(),
+  },
+  'expected an object of options',
+)
+
+/**
+ * Check the options of one generation.
+ *
+ * @param submittedAt - see `GenerateRequest`
+ * @throws {NVLMError} INVALID_OPTION
+ */
+export function parseGenerateOptions(options: GenerateOptions, submittedAt: number): GenerateRequest {
+  const checked: GenerateOptions = checkOptions(generateSchema, options, 'generate') as GenerateOptions
+  const { temperature, topK, topP, repetitionPenalty, noRepeatNgram, minTokens } = checked
+  const { seed, maxTokens, stop = [] } = checked
+  if (minTokens !== undefined && maxTokens !== undefined && minTokens > maxTokens) {
+    throw new NVLMError(
+      'INVALID_OPTION',
+      `generate: option "minTokens": ${minTokens} is more than maxTokens ${maxTokens}`,
+    )
+  }
+  return {
+    ...toPromptRequest(checked, 'generate'),
+    sampling: { temperature, topK, topP, repetitionPenalty, noRepeatNgram, minTokens },
+    seed,
+    maxTokens,
+    stop: typeof stop === 'string' ? [stop] : stop,
+    submittedAt,
+  }
+}
+
+/**
+ * Check options that are about the prompt only.
+ *
+ * @throws {NVLMError} INVALID_OPTION
+ */
+export function parsePromptOptions(options: PromptOptions, name: string): PromptRequest {
+  return toPromptRequest(checkOptions(promptSchema, options, name) as PromptOptions, name)
+}
+
+function toPromptRequest(options: PromptOptions, name: string): PromptRequest {
+  const { prompt, images, system, messages, tiles, applyExif } = options
+  if (messages === undefined) {
+    if (prompt === undefined) {
+      throw new NVLMError('INVALID_OPTION', `${name}: neither "prompt" nor "messages" is given`, {
+        hint: 'Give a prompt (with images if you like), or messages.',
+      })
+    }
+    return { messages: shortForm(prompt, images, system), tiles, applyExif }
+  }
+  const extra = Object.entries({ prompt, images, system }).filter(([, value]) => value !== undefined)
+  if (extra.length > 0) {
+    const names = extra.map(([key]) => `"${key}"`).join(', ')
+    throw new NVLMError('INVALID_OPTION', `${name}: ${names} and "messages" exclude each other`, {
+      hint: 'Put images into the content of a user message, and a system prompt into a message of role "system".',
+    })
+  }
+  return { messages, tiles, applyExif }
+}
+
+function shortForm(
+  prompt: string,
+  images: PromptOptions['images'],
+  system: string | undefined,
+): readonly Message<ImageInput>[] {
+  const list: readonly ImageInput[] =
+    images === undefined ? [] : Array.isArray(images) ? images : [images as ImageInput]
+  const parts: readonly ContentPart<ImageInput>[] = [
+    ...list.map(image => ({ type: 'image' as const, image })),
+    { type: 'text', text: prompt },
+  ]
+  const user = { role: 'user' as const, content: list.length === 0 ? prompt : parts }
+  return system === undefined ? [user] : [{ role: 'system', content: system }, user]
+}

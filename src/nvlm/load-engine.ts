@@ -1,0 +1,33 @@
+import { Engine } from './engine.js'
+import type { EngineClient } from './engine-client.js'
+import type { EngineStages } from './engine-stages.js'
+import { type LoadOptions, parseLoadOptions, type StageSettings } from './load-options.js'
+import type { StageOptions } from './stage-options.js'
+
+/** What watches over loading. */
+export type LoadHooks = Pick<StageOptions, 'onProgress' | 'signal'>
+
+/** What the entry file brings: how stages are loaded here, and how a worker is started. */
+export interface EngineRuntime {
+  loadStages(folder: string, options: StageOptions): Promise<EngineStages>
+  startWorker(folder: string, settings: StageSettings, hooks: LoadHooks): Promise<EngineClient>
+  /** See `EngineOptions`. */
+  readonly nextTurn: () => Promise<void>
+}
+
+/**
+ * Load a model, in a worker unless the options say otherwise.
+ *
+ * @throws {NVLMError} INVALID_OPTION, MODEL_*, BACKEND_*, ENGINE_FAILED; the signal's reason on abort
+ */
+export async function loadEngine(
+  folder: string,
+  options: LoadOptions,
+  runtime: EngineRuntime,
+): Promise<EngineClient> {
+  const { worker, backend, onProgress, signal, ...settings } = parseLoadOptions(options)
+  signal?.throwIfAborted()
+  if (worker) return runtime.startWorker(folder, settings, { onProgress, signal })
+  const stages = await runtime.loadStages(folder, { ...settings, backend, onProgress, signal })
+  return new Engine(stages, { nextTurn: runtime.nextTurn })
+}

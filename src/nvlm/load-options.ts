@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { NVLMError } from '../core/errors.js'
+import { checkOptions } from './check-options.js'
+import { type StageOptions, stageOptionsSchema } from './stage-options.js'
+
+/** Options of `NVLM.load`. */
+export interface LoadOptions extends StageOptions {
+  /**
+   * Run the model in a thread of its own, so that this thread's event loop stays free. Default true, and false with
+   * a `backend`, which can't move to another thread.
+   */
+  readonly worker?: boolean | undefined
+}
+
+/** The options that are plain data, which can be sent to another thread. */
+export type StageSettings = Omit<StageOptions, 'backend' | 'signal' | 'onProgress'>
+
+const loadSchema = stageOptionsSchema
+  .extend({ worker: z.boolean('expected true or false').optional() })
+  .strict()
+
+/**
+ * Check the options of loading.
+ *
+ * @throws {NVLMError} INVALID_OPTION
+ */
+export function parseLoadOptions(options: LoadOptions): LoadOptions & { readonly worker: boolean } {
+  const checked: LoadOptions = checkOptions(loadSchema, options, 'load')
+  if (checked.backend && checked.worker) {
+    throw new NVLMError(
+      'INVALID_OPTION',
+      'load: a "backend" of your own and "worker": true exclude each other',
+      {
+        hint: 'A backend is an object of this thread; leave "worker" out, or set it to false.',
+      },
+    )
+  }
+  return { ...checked, worker: checked.worker ?? checked.backend === undefined }
+}

@@ -1,0 +1,12 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadStages } from '../load-stages.js'
+import { nextTurn, nodeHost } from './node-host.js'
+import type { WorkerStart } from './protocol.js'
+import { serveEngine } from './serve-engine.js'
+
+const { folder, options } = workerData as WorkerStart
+
+void serveEngine(parentPort!, {
+  load: hooks => loadStages(nodeHost, folder, { ...options, ...hooks }),
+  nextTurn,
+})

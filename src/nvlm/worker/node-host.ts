@@ -1,0 +1,31 @@
+import { onnxruntimeNodeBackend } from '../../backend/node/onnxruntime-node-backend.js'
+import { nodeFiles } from '../../platform/node/files.js'
+import { nodeFolderPublisher } from '../../platform/node/folder-publisher.js'
+import { nodeImageDecoder } from '../../platform/node/image-decoder.js'
+import type { EngineRuntime } from '../load-engine.js'
+import { loadStages, type StageHost } from '../load-stages.js'
+import { startEngineWorker } from './start-engine-worker.js'
+
+/** Node's platform and engine, the same in the main thread and in the worker. */
+export const nodeHost: StageHost = {
+  platform: { files: nodeFiles, publisher: nodeFolderPublisher, imageDecoder: nodeImageDecoder },
+  backend: onnxruntimeNodeBackend,
+}
+
+/** Resolves in the event loop's next turn, behind messages that wait. */
+export function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
+
+/**
+ * How models are loaded in Node.
+ *
+ * @param workerUrl - the built `engine-worker.js`
+ */
+export function nodeEngineRuntime(workerUrl: URL): EngineRuntime {
+  return {
+    loadStages: (folder, options) => loadStages(nodeHost, folder, options),
+    startWorker: (folder, options, hooks) => startEngineWorker(workerUrl, folder, options, hooks),
+    nextTurn,
+  }
+}

@@ -1,0 +1,78 @@
+import { type ErrorCode, NVLMError } from '../../core/errors.js'
+import type { EngineEvent, GenerateRequest, GenerateResult, PromptRequest, Usage } from '../engine-client.js'
+import type { StageSettings } from '../load-options.js'
+import type { LoadProgress } from '../stage-options.js'
+import type { ModelInfo } from '../stages.js'
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly folder: string
+  readonly options: StageSettings
+}
+
+/** From the host to the worker. `id` tells requests apart. */
+export type HostMessage =
+  | { readonly type: 'run'; readonly id: number; readonly request: GenerateRequest }
+  | { readonly type: 'count'; readonly id: number; readonly request: PromptRequest }
+  | { readonly type: 'abort'; readonly id: number }
+  /** Stop everything, loading too, free the model and exit. */
+  | { readonly type: 'dispose' }
+
+/** From the worker to the host. */
+export type WorkerMessage =
+  | { readonly type: 'progress'; readonly progress: LoadProgress }
+  | { readonly type: 'ready'; readonly info: ModelInfo }
+  /** Loading went wrong; the worker exits. */
+  | { readonly type: 'failed'; readonly error: WireError }
+  | { readonly type: 'event'; readonly id: number; readonly event: EngineEvent }
+  | { readonly type: 'done'; readonly id: number; readonly value: GenerateResult | Usage }
+  | { readonly type: 'error'; readonly id: number; readonly error: WireError }
+
+/** An error as plain data. */
+export interface WireError {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | undefined
+  /** Of an NVLMError. */
+  readonly code: ErrorCode | undefined
+  readonly hint: string | undefined
+  readonly cause: WireError | undefined
+}
+
+/** Causes deeper than this are left behind; a chain of causes may be a ring. */
+const MAX_CAUSES = 4
+
+/** Turn anything thrown into plain data. */
+export function encodeError(error: unknown, depth = 0): WireError {
+  const isError = error instanceof Error
+  const nvlmError = NVLMError.isInstance(error) ? error : undefined
+  const cause = isError && depth < MAX_CAUSES ? error.cause : undefined
+  return {
+    name: isError ? error.name : 'Error',
+    message: isError ? error.message : String(error),
+    stack: isError ? error.stack : undefined,
+    code: nvlmError?.code,
+    hint: nvlmError?.hint,
+    cause: cause === undefined ? undefined : encodeError(cause, depth + 1),
+  }
+}
+
+/** Make the error again: an NVLMError of an NVLMError, else an Error of the same name. */
+export function decodeError(wire: WireError): Error {
+  const { name, message, stack, code, hint } = wire
+  const cause = wire.cause && decodeError(wire.cause)
+  if (code !== undefined) return new NVLMError(code, message, { hint, cause })
+  const error = new Error(message, cause && { cause })
+  error.name = name
+  if (stack !== undefined) error.stack = stack
+  return error
+}
+
+/** The error of every call to a worker that died. */
+export function engineFailed(cause: unknown): NVLMError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new NVLMError('ENGINE_FAILED', `the thread of the engine ended unexpectedly: ${why}`, {
+    hint: 'Load the model again. If it ends again, check the memory, or load with worker: false to see the cause.',
+    cause,
+  })
+}

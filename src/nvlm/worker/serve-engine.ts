@@ -1,0 +1,98 @@
+import type { MessagePort } from 'node:worker_threads'
+import { Engine } from '../engine.js'
+import type { EngineEvent, GenerateResult, Usage } from '../engine-client.js'
+import type { EngineStages } from '../engine-stages.js'
+import type { LoadHooks } from '../load-engine.js'
+import { encodeError, type HostMessage, type WorkerMessage } from './protocol.js'
+
+/** What the worker's entry brings. */
+export interface ServeOptions {
+  readonly load: (hooks: LoadHooks) => Promise<EngineStages>
+  readonly nextTurn: () => Promise<void>
+}
+
+/**
+ * Load a model and run what comes through `port`, until told to dispose.
+ *
+ * The port is closed at the end and nothing else is kept, so that the thread can end by itself.
+ */
+export async function serveEngine(port: MessagePort, options: ServeOptions): Promise<void> {
+  const post = (message: WorkerMessage) => port.postMessage(message)
+  const loading = new AbortController()
+  const closeEarly = (message: HostMessage) => {
+    if (message.type === 'dispose') loading.abort()
+  }
+  port.on('message', closeEarly)
+  const hooks: LoadHooks = {
+    signal: loading.signal,
+    onProgress: progress => post({ type: 'progress', progress }),
+  }
+  try {
+    const stages = await options.load(hooks)
+    const engine = new Engine(stages, { nextTurn: options.nextTurn })
+    port.off('message', closeEarly)
+    if (loading.signal.aborted) {
+      await engine.dispose()
+      port.close()
+    } else new EngineServer(port, engine).start()
+  } catch (error) {
+    post({ type: 'failed', error: encodeError(error) })
+    port.close()
+  }
+}
+
+/** The engine behind a port. */
+class EngineServer {
+  private readonly controllers = new Map<number, AbortController>()
+  private readonly answers = new Set<Promise<void>>()
+
+  constructor(
+    private readonly port: MessagePort,
+    private readonly engine: Engine,
+  ) {}
+
+  start(): void {
+    this.port.on('message', (message: HostMessage) => this.take(message))
+    this.post({ type: 'ready', info: this.engine.info })
+  }
+
+  private take(message: HostMessage): void {
+    if (message.type === 'dispose') void this.close()
+    else if (message.type === 'abort') this.controllers.get(message.id)?.abort()
+    else if (message.type === 'count') {
+      this.answer(message.id, () => this.engine.countTokens(message.request))
+    } else {
+      const { id, request } = message
+      const controller = new AbortController()
+      this.controllers.set(id, controller)
+      const hooks = {
+        signal: controller.signal,
+        onEvent: (event: EngineEvent) => this.post({ type: 'event', id, event }),
+      }
+      this.answer(id, () => this.engine.run(request, hooks))
+    }
+  }
+
+  private answer(id: number, work: () => Promise<GenerateResult | Usage>): void {
+    const answer = work()
+      .then(
+        value => this.post({ type: 'done', id, value }),
+        error => this.post({ type: 'error', id, error: encodeError(error) }),
+      )
+      .finally(() => {
+        this.controllers.delete(id)
+        this.answers.delete(answer)
+      })
+    this.answers.add(answer)
+  }
+
+  private async close(): Promise<void> {
+    await this.engine.dispose()
+    await Promise.all(this.answers)
+    this.port.close()
+  }
+
+  private post(message: WorkerMessage): void {
+    this.port.postMessage(message)
+  }
+}
