@@ -29,8 +29,12 @@ export class MergeTable {
     this.mask = capacity - 1
     this.slots = new Int32Array(capacity * SLOT_LENGTH).fill(EMPTY)
     this.mergedIds = Int32Array.from(merges, merge => merge.merged)
-    for (const [rank, { left, right }] of merges.entries())
-      this.slots.set([left, right, rank], this.slot(left, right))
+    for (const [rank, { left, right }] of merges.entries()) {
+      const offset = this.slot(left, right)
+      this.slots[offset] = left
+      this.slots[offset + 1] = right
+      this.slots[offset + 2] = rank
+    }
   }
 
   /** Rank of the pair, `NO_MERGE` if it does not merge. Lower ranks merge first. */

@@ -108,11 +108,11 @@ function parseMerges(text: string): (readonly [string, string])[] {
   for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) {
     const trimmed = line.trim()
     if (trimmed === '' || (index === 0 && trimmed.startsWith('#version:'))) continue
-    const [left, right, ...rest] = trimmed.split(/\s+/)
+    const [left, right, ...rest] = trimmed.split(' ')
     if (right === undefined || rest.length > 0) {
       throw new NVLMError(
         'MODEL_INVALID',
-        `merges.txt line ${index + 1}: expected two tokens, found ${quoted(trimmed)}; download it again`,
+        `merges.txt line ${index + 1}: expected two tokens with a space between, found ${quoted(trimmed)}; download it again`,
       )
     }
     merges.push([left!, right])
@@ -125,13 +125,16 @@ function parseTokens({ tokensFile, tokens }: BaseVocabulary): ReadonlyMap<string
     throw new NVLMError('MODEL_INVALID', `${tokensFile}: expected an object of token → id; download it again`)
   }
   const ids = new Map<string, number>()
-  const isTaken = new Set<number>()
-  for (const [token, id] of Object.entries(tokens)) {
-    if (!Number.isInteger(id) || id < 0 || id > MAX_TOKEN_ID) throw invalidId(tokensFile, token, id)
-    if (isTaken.has(id)) {
+  const isTaken = new Uint8Array(MAX_TOKEN_ID + 1)
+  for (const token of Object.keys(tokens)) {
+    const id = (tokens as Readonly<Record<string, unknown>>)[token]
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > MAX_TOKEN_ID) {
+      throw invalidId(tokensFile, token, id)
+    }
+    if (isTaken[id] === 1) {
       throw new NVLMError('MODEL_INVALID', `${tokensFile}: id ${id} of token ${quoted(token)} is there twice`)
     }
-    isTaken.add(id)
+    isTaken[id] = 1
     ids.set(token, id)
   }
   return ids
