@@ -138,19 +138,27 @@ function filterColumns(
   { weights, taps }: ResampleTable,
   y: number,
 ): void {
-  const from = y * taps
-  const to = from + taps
+  const pairs = taps - (taps & 1)
   for (let x = 0; x < stride; x += 3) {
     let p = first + x
+    let k = y * taps
     let r = HALF
     let g = HALF
     let b = HALF
-    for (let k = from; k < to; k++) {
+    for (const end = k + pairs; k < end; k += 2) {
+      const q = p + stride
+      const v = weights[k]!
+      const w = weights[k + 1]!
+      r += Math.imul(v, source[p]!) + Math.imul(w, source[q]!)
+      g += Math.imul(v, source[p + 1]!) + Math.imul(w, source[q + 1]!)
+      b += Math.imul(v, source[p + 2]!) + Math.imul(w, source[q + 2]!)
+      p = q + stride
+    }
+    if (pairs < taps) {
       const w = weights[k]!
       r += Math.imul(w, source[p]!)
       g += Math.imul(w, source[p + 1]!)
       b += Math.imul(w, source[p + 2]!)
-      p += stride
     }
     target[targetRow++] = r >> WEIGHT_BITS
     target[targetRow++] = g >> WEIGHT_BITS

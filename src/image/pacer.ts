@@ -1,5 +1,5 @@
 /** Longest stretch of work between two turns of the event loop, in milliseconds. */
-const SLICE_MS = 16
+const SLICE_MS = 24
 
 /** Called between pieces of work: rejects with the signal's reason once aborted, and lets the event loop turn now and then. */
 export type Pause = () => Promise<void>

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
@@ -57,6 +58,21 @@ describe('turns a picture as its EXIF orientation says, if asked', () => {
       }
     }
   })
+})
+
+test('leaves black what the first frame of a GIF does not cover, where Pillow takes a palette colour', async () => {
+  const file = readFileSync(goldenImage('decoder_interlaced.gif'))
+  const frame = await nodeImageDecoder.decode(file, official)
+  file.writeUInt16LE(frame.width + 7, 6)
+  file.writeUInt16LE(frame.height + 3, 8)
+  const decoded = await nodeImageDecoder.decode(file, official)
+  expect([decoded.width, decoded.height]).toEqual([frame.width + 7, frame.height + 3])
+  for (let y = 0; y < decoded.height; y++) {
+    for (let x = 0; x < decoded.width; x++) {
+      const isCovered = x < frame.width && y < frame.height
+      expect(pixel(decoded, x, y)).toEqual(isCovered ? pixel(frame, x, y) : [0, 0, 0])
+    }
+  }
 })
 
 test('decodes pictures with a side of one pixel', async () => {
