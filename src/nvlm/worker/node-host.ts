@@ -1,16 +1,11 @@
 import { onnxruntimeNodeBackend } from '../../backend/node/onnxruntime-node-backend.js'
-import { nodeFiles } from '../../platform/node/files.js'
-import { nodeFolderPublisher } from '../../platform/node/folder-publisher.js'
-import { nodeImageDecoder } from '../../platform/node/image-decoder.js'
+import { nodePlatform } from '../../platform/node/node-platform.js'
 import type { EngineRuntime } from '../load-engine.js'
 import { loadStages, type StageHost } from '../load-stages.js'
 import { startEngineWorker } from './start-engine-worker.js'
 
 /** Node's platform and engine, the same in the main thread and in the worker. */
-export const nodeHost: StageHost = {
-  platform: { files: nodeFiles, publisher: nodeFolderPublisher, imageDecoder: nodeImageDecoder },
-  backend: onnxruntimeNodeBackend,
-}
+export const nodeHost: StageHost = { platform: nodePlatform, backend: onnxruntimeNodeBackend }
 
 /** Resolves in the event loop's next turn, behind messages that wait. */
 export function nextTurn(): Promise<void> {
