@@ -31,6 +31,9 @@ async function createSession(graph: GraphSource, options: SessionOptions): Promi
     const session = await InferenceSession.create(graph.model, {
       executionProviders: [options.device],
       graphOptimizationLevel: 'all',
+      // patterns are kept for each shape, and here the past has another one at every step; also, planning them takes a
+      // block as large as all weights together, although the weights are mapped from their files
+      enableMemPattern: false,
       // warnings of the engine go to stderr, which is the application's
       logSeverityLevel: 3,
       ...(options.numThreads === undefined ? {} : { intraOpNumThreads: options.numThreads }),

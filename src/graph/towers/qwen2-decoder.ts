@@ -3,7 +3,7 @@ import { float, GraphBuilder, type Value } from '../graph-builder.js'
 import { silu } from '../layers/activations.js'
 import { gemm, linear } from '../layers/linear.js'
 import { rmsNorm } from '../layers/norm.js'
-import { add, concat, mul, reshape, shapeOf, slice, split, transpose } from '../ops.js'
+import { add, concat, mul, reshape, shapeOf, split, transpose } from '../ops.js'
 import { type WeightPlace, Weights } from '../weights.js'
 
 /** Qwen2 as the graph needs to know it. */
@@ -33,8 +33,8 @@ interface Shared {
   readonly mask: Value
   /** The same for past tokens, float32 [group * length, past or 1]; only with an attention window. */
   readonly pastMask: Value | undefined
-  /** int64 [1]: number of past tokens. */
-  readonly numPast: Value
+  /** int64 [2]: number of past and of new tokens. */
+  readonly pastAndNew: Value
 }
 
 /**
@@ -91,7 +91,7 @@ function sharedValues(graph: GraphBuilder, config: Qwen2DecoderConfig): Shared {
     pastMask: windowed
       ? graph.op('Tile', [graph.input('pastMask', 'float32', ['length', 'maskedPast']), perHead])
       : undefined,
-    numPast: shapeOf(graph, firstPast, 0, 1),
+    pastAndNew: concat(graph, [shapeOf(graph, firstPast, 0, 1), length], 0),
   }
 }
 
@@ -153,17 +153,13 @@ function attention(
   const values = headsFirst(graph, project('v_proj', numKeyValueHeads), numKeyValueHeads, headDim)
   graph.output(`newKey.${layer}`, keys, 'float32', [numKeyValueHeads, 'length', headDim])
   graph.output(`newValue.${layer}`, values, 'float32', [numKeyValueHeads, 'length', headDim])
-  const flat = (x: Value) => reshape(graph, x, [-1, headDim])
-  const [q, k, v] = [queries, keys, values].map(x => split(graph, x, numKeyValueHeads, 0).map(flat))
-  const group = numAttentionHeads / numKeyValueHeads
+  // rows of one head lie together, so that equal parts of all rows are the heads
+  const [q, k, v] = [queries, keys, values].map(x => split(graph, reshape(graph, x, [-1, headDim]), numKeyValueHeads, 0))
   const attended = q!.map((query, head) => {
-    const out = attendOneHead(graph, { query, key: k![head]!, value: v![head]! }, config, layer, head, shared)
-    return reshape(graph, out, [group, -1, headDim])
+    return attendOneHead(graph, { query, key: k![head]!, value: v![head]! }, config, layer, head, shared)
   })
-  const merged = reshape(graph, transpose(graph, concat(graph, attended, 0), [1, 0, 2]), [
-    -1,
-    numAttentionHeads * headDim,
-  ])
+  const heads = reshape(graph, concat(graph, attended, 0), [numAttentionHeads, -1, headDim])
+  const merged = reshape(graph, transpose(graph, heads, [1, 0, 2]), [-1, numAttentionHeads * headDim])
   return linear(graph, weights.within('o_proj'), merged, {
     inFeatures: numAttentionHeads * headDim,
     outFeatures: hiddenSize,
@@ -199,9 +195,8 @@ function attendOneHead(
   const visiblePast = shared.pastMask === undefined ? pastScores : add(graph, pastScores, shared.pastMask)
   const all = concat(graph, [visiblePast, add(graph, scores(one.key), shared.mask)], 1)
   const weights = graph.op('Softmax', [all], { attributes: { axis: -1 } })
-  const ofPast = slice(graph, weights, 0, shared.numPast, 1)
-  const ofNew = slice(graph, weights, shared.numPast, Number.MAX_SAFE_INTEGER, 1)
-  return add(graph, graph.op('MatMul', [ofPast, pastValue]), graph.op('MatMul', [ofNew, one.value]))
+  const [ofPast, ofNew] = graph.ops('Split', [weights, shared.pastAndNew], 2, { attributes: { axis: 1 } })
+  return add(graph, graph.op('MatMul', [ofPast!, pastValue]), graph.op('MatMul', [ofNew!, one.value]))
 }
 
 /** Rotary positions on float32 [length, numHeads * headDim], the two halves of a head paired. */
