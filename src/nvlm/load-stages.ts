@@ -46,7 +46,9 @@ export async function loadStages(
   const model = await openModel(files, folder)
   const contextLength = checkedContextLength(settings.contextLength, model)
   report('tokenizer', 1)
-  const tokenizer = Tokenizer.fromFiles(await readTokenizerFiles(files, folder), model.config.promptFormat)
+  const tokenizer = Tokenizer.fromFiles(await readTokenizerFiles(files, folder), model.config.promptFormat, {
+    vocabSize: model.config.decoder.vocabSize,
+  })
   const sessions: Partial<Record<PartName, Session>> = {}
   try {
     for (const [index, part] of PARTS.entries()) {

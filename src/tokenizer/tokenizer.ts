@@ -51,7 +51,7 @@ export class Tokenizer {
   private readonly decoder: TokenDecoder
   private readonly matcher: AddedTokenMatcher
 
-  private constructor(
+  protected constructor(
     private readonly vocabulary: Vocabulary,
     private readonly promptFormat: PromptFormat | undefined,
     vocabSize: number | undefined,

@@ -1,12 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadStages } from '../load-stages.js'
+import { guardBackend } from './exit-guard.js'
 import { nextTurn, nodeHost } from './node-host.js'
 import type { WorkerStart } from './protocol.js'
 import { serveEngine } from './serve-engine.js'
 
-const { folder, options } = workerData as WorkerStart
+const { folder, options, exitFlags } = workerData as WorkerStart
+const backend = guardBackend(nodeHost.backend, exitFlags)
 
 void serveEngine(parentPort!, {
-  load: hooks => loadStages(nodeHost, folder, { ...options, ...hooks }),
+  load: hooks => loadStages(nodeHost, folder, { ...options, ...hooks, backend }),
   nextTurn,
 })

@@ -3,10 +3,12 @@ import type { EngineEvent, GenerateRequest, GenerateResult, PromptRequest, Usage
 import type { StageSettings } from '../load-options.js'
 import type { LoadProgress } from '../stage-options.js'
 import type { ModelInfo } from '../stages.js'
+import type { ExitFlags } from './exit-guard.js'
 
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly folder: string
+  readonly exitFlags: ExitFlags
   readonly options: StageSettings
 }
 

@@ -3,6 +3,7 @@ import type { EngineClient } from '../engine-client.js'
 import type { LoadHooks } from '../load-engine.js'
 import type { StageSettings } from '../load-options.js'
 import type { ModelInfo } from '../stages.js'
+import { createExitFlags, delayExit } from './exit-guard.js'
 import { decodeError, engineFailed, type WorkerMessage, type WorkerStart } from './protocol.js'
 import { WorkerClient } from './worker-client.js'
 
@@ -20,17 +21,23 @@ export async function startEngineWorker(
   options: StageSettings,
   hooks: LoadHooks,
 ): Promise<EngineClient> {
-  const workerData: WorkerStart = { folder, options }
+  const exitFlags = createExitFlags()
+  const workerData: WorkerStart = { folder, options, exitFlags }
   const worker = new Worker(workerUrl, { workerData, name: 'nvlm-engine' })
+  const { signal } = hooks
+  const stopWatching = delayExit(exitFlags)
   const onAbort = () => worker.postMessage({ type: 'dispose' })
-  hooks.signal?.addEventListener('abort', onAbort, { once: true })
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    return new WorkerClient(worker, await whenReady(worker, hooks))
+    const info = await whenReady(worker, hooks)
+    worker.once('exit', stopWatching)
+    return new WorkerClient(worker, info)
   } catch (error) {
-    hooks.signal?.throwIfAborted()
+    stopWatching()
+    signal?.throwIfAborted()
     throw error
   } finally {
-    hooks.signal?.removeEventListener('abort', onAbort)
+    signal?.removeEventListener('abort', onAbort)
   }
 }
 

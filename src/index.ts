@@ -1,0 +1,38 @@
+/** The part of the public API that is the same on every platform. */
+export type {
+  Backend,
+  BackendTensor,
+  Device,
+  GraphSource,
+  Session,
+  SessionOptions,
+  TensorType,
+} from './backend/backend.js'
+export { type ErrorCode, NVLMError, type NVLMErrorOptions } from './core/errors.js'
+export type { FloatTensor } from './core/tensor.js'
+export { Decoder } from './decoder/decoder.js'
+export type { DecoderState, PrefillInput, PrefillOptions } from './decoder/decoder-state.js'
+export type { SamplingOptions } from './generation/sampler.js'
+export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/image-tiler-options.js'
+export { type TileBox, tileBoxes } from './image/tile-boxes.js'
+export type { Tiles } from './image/tiles.js'
+export type { FinishReason, GenerateResult, Timings, Usage } from './nvlm/engine-client.js'
+export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'
+export {
+  Generation,
+  type GenerationEvents,
+  type GenerationProgress,
+  type GenerationStatus,
+  type TokenEvent,
+} from './nvlm/generation.js'
+export type { ModelInspection } from './nvlm/inspect-model.js'
+export type { LoadOptions } from './nvlm/load-options.js'
+export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
+export type { ComputeType, ModelInfo, PartName, Stages } from './nvlm/stages.js'
+export type { BlobLike, ImageInput, PixelsLike, SharpLike } from './platform/image-input.js'
+export type { Manifest } from './prepare/manifest.js'
+export type { PrepareOptions, PrepareProgress } from './prepare/prepare-checkpoint.js'
+export { Projector } from './projector/projector.js'
+export type { ContentPart, Message } from './tokenizer/messages.js'
+export type { EncodeOptions } from './tokenizer/tokenizer.js'
+export { VisionEncoder } from './vision/vision-encoder.js'

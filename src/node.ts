@@ -1,0 +1,90 @@
+import { fileURLToPath } from 'node:url'
+import { ImageTiler as AnyImageTiler } from './image/image-tiler.js'
+import type { ImageTilerOptions } from './image/image-tiler-options.js'
+import { inspectModel as inspectFolder, type ModelInspection } from './nvlm/inspect-model.js'
+import { loadEngine } from './nvlm/load-engine.js'
+import type { LoadOptions } from './nvlm/load-options.js'
+import { loadStages as loadFolder } from './nvlm/load-stages.js'
+import { NVLM as AnyNVLM } from './nvlm/nvlm.js'
+import { openTokenizer } from './nvlm/open-tokenizer.js'
+import type { StageOptions } from './nvlm/stage-options.js'
+import type { Stages } from './nvlm/stages.js'
+import { nodeEngineRuntime, nodeHost } from './nvlm/worker/node-host.js'
+import type { Manifest } from './prepare/manifest.js'
+import { type PrepareOptions, prepareCheckpoint as prepareFolder } from './prepare/prepare-checkpoint.js'
+import { Tokenizer as AnyTokenizer } from './tokenizer/tokenizer.js'
+
+export { onnxruntimeNodeBackend } from './backend/node/onnxruntime-node-backend.js'
+export * from './index.js'
+
+/** The model that comes with the package: a tiny NVLM-D that reads signs and sees shapes. */
+export const defaultModelFolder: string = fileURLToPath(
+  new URL('../examples/models/nvlm-tiny', import.meta.url),
+)
+
+const runtime = nodeEngineRuntime(new URL('./engine-worker.js', import.meta.url))
+const { platform } = nodeHost
+
+/** A loaded vision-language model: pictures and text in, text out. */
+export class NVLM extends AnyNVLM {
+  /**
+   * Load a model.
+   *
+   * @param folder - a checkpoint folder as published, or one made by `prepareCheckpoint`; default: the tiny model of
+   * this package
+   * @throws {NVLMError} INVALID_OPTION, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED, BACKEND_UNAVAILABLE,
+   * BACKEND_FAILED, ENGINE_FAILED; the signal's reason on abort
+   */
+  static async load(folder: string = defaultModelFolder, options: LoadOptions = {}): Promise<NVLM> {
+    return new NVLM(await loadEngine(folder, options, runtime))
+  }
+}
+
+/**
+ * Load the five layers of a model, to use them one by one. They run in the calling thread.
+ *
+ * @param folder - as for `NVLM.load`
+ * @throws {NVLMError} as `NVLM.load`
+ */
+export function loadStages(folder: string = defaultModelFolder, options: StageOptions = {}): Promise<Stages> {
+  return loadFolder(nodeHost, folder, options)
+}
+
+/** Text ↔ token ids, and conversations → prompts, exactly as the official code does. */
+export class Tokenizer extends AnyTokenizer {
+  /**
+   * Open the tokenizer of a model folder: vocab.json + merges.txt + tokenizer_config.json, or tokenizer.json.
+   *
+   * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file
+   */
+  static load(folder: string = defaultModelFolder): Promise<AnyTokenizer> {
+    return openTokenizer(platform.files, folder)
+  }
+}
+
+/** Any picture → tiles, pixel for pixel as the official code cuts them. Pictures are decoded by sharp. */
+export class ImageTiler extends AnyImageTiler {
+  /** @throws {NVLMError} INVALID_OPTION */
+  constructor(options: ImageTilerOptions = {}) {
+    super(options, platform.imageDecoder)
+  }
+}
+
+/**
+ * Turn a checkpoint folder into a prepared one. Weights are not copied: the graphs read them where they lie.
+ *
+ * @throws {NVLMError} OUTPUT_EXISTS, OUTPUT_FAILED, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED; the signal's
+ * reason on abort
+ */
+export function prepareCheckpoint(checkpointFolder: string, options: PrepareOptions): Promise<Manifest> {
+  return prepareFolder(platform.files, platform.publisher, checkpointFolder, options)
+}
+
+/**
+ * Look into a model folder without reading its weights.
+ *
+ * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file
+ */
+export function inspectModel(folder: string = defaultModelFolder): Promise<ModelInspection> {
+  return inspectFolder(platform.files, folder)
+}
