@@ -1,6 +1,8 @@
-import { rm } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { rm, writeFile } from 'node:fs/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { loadEngine } from '../../src/nvlm/load-engine.js'
 import type { LoadOptions } from '../../src/nvlm/load-options.js'
@@ -13,17 +15,21 @@ import { buildForNode } from './build-for-node.js'
 const CERTAIN_MARGIN = 1e-3
 
 let folder: string
-let nvlm: NVLM
+let loaded: NVLM | undefined
 
 beforeAll(async () => {
-  folder = await buildForNode({ 'engine-worker': 'src/nvlm/worker/engine-worker.ts' })
+  folder = await buildForNode({
+    'engine-worker': 'src/nvlm/worker/engine-worker.ts',
+    client: 'src/nvlm/worker/start-engine-worker.ts',
+  })
 })
-afterEach(() => nvlm.dispose())
+afterEach(() => loaded?.dispose())
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function load(name: string, options: LoadOptions = {}): Promise<NVLM> {
   const runtime = nodeEngineRuntime(pathToFileURL(`${folder}/engine-worker.mjs`))
-  return new NVLM(await loadEngine(checkpointFolder(name), options, runtime))
+  loaded = new NVLM(await loadEngine(checkpointFolder(name), options, runtime))
+  return loaded
 }
 
 /** Cases of the official `chat()` whose every step is certain. */
@@ -35,7 +41,7 @@ function chatCases(name: string): readonly OfficialCase[] {
 
 describe.each(['nvlmd-tiny-fp32', 'nvlmd-tiny-bf16-sharded', 'internvl-tiny-fp32'])('chat with %s', name => {
   test('in a worker says what the official chat() says, streamed', async () => {
-    nvlm = await load(name)
+    const nvlm = await load(name)
     const cases = chatCases(name)
     expect(cases.length).toBeGreaterThan(1)
     for (const one of cases) {
@@ -56,7 +62,7 @@ describe('a real model', () => {
   const name = 'nvlmd-tiny-fp32'
 
   test('says in this thread what it says in a worker', async () => {
-    nvlm = await load(name, { worker: false })
+    const nvlm = await load(name, { worker: false })
     const [one] = chatCases(name)
     expect((await nvlm.generate({ messages: messagesOf(one!), maxTokens: 24 })).tokenIds).toEqual(
       one?.chatIds,
@@ -64,7 +70,7 @@ describe('a real model', () => {
   })
 
   test('in a worker leaves the event loop free: p99 of its delay is at most 50 ms', async () => {
-    nvlm = await load(name, { maxTiles: 2 })
+    const nvlm = await load(name, { maxTiles: 2 })
     const delay = monitorEventLoopDelay({ resolution: 5 })
     delay.enable()
     const { timings, usage } = await nvlm.generate('A long question. '.repeat(400), { maxTokens: 150 })
@@ -75,7 +81,7 @@ describe('a real model', () => {
   })
 
   test('stops between chunks of a long prompt', async () => {
-    nvlm = await load(name)
+    const nvlm = await load(name)
     const reply = nvlm.generate('A long question. '.repeat(400), { maxTokens: 5 })
     reply.on('progress', ({ done }) => done > 500 && reply.abort('enough read'))
     let lastDone = 0
@@ -85,5 +91,31 @@ describe('a real model', () => {
     await expect(reply).rejects.toBe('enough read')
     expect(reply.partial?.tokenIds).toEqual([])
     expect(lastDone).toBeLessThan(reply.partial!.usage.promptTokens)
+  })
+})
+
+describe('a process that ends in the middle of a run', () => {
+  // without care ONNX Runtime aborts it: exit code 134
+  test.each([
+    ['process.exit', 'process.exit(3)', 3],
+    ['an uncaught error', 'throw new Error("a bug of the host")', 1],
+  ])('by %s has its own exit code', async (_, end, exitCode) => {
+    const script = `${folder}/script.mjs`
+    const content = 'A long question. '.repeat(400)
+    await writeFile(
+      script,
+      `import { startEngineWorker } from './client.mjs'
+      const workerUrl = new URL('./engine-worker.mjs', import.meta.url)
+      const client = await startEngineWorker(workerUrl, ${JSON.stringify(checkpointFolder('nvlmd-tiny-fp32'))}, {}, {})
+      const messages = [{ role: 'user', content: ${JSON.stringify(content)} }]
+      const request = { messages, sampling: {}, stop: [], submittedAt: 0 }
+      const onEvent = ({ type }) => { if (type === 'progress') setTimeout(() => { ${end} }, 10) }
+      void client.run(request, { signal: new AbortController().signal, onEvent })`,
+    )
+    const failure = await promisify(execFile)(process.execPath, [script], { timeout: 30_000 }).catch(
+      error => error,
+    )
+    expect(failure).toMatchObject({ code: exitCode, signal: null })
+    expect(failure.stderr).not.toContain('terminate called')
   })
 })
