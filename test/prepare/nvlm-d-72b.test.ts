@@ -8,6 +8,7 @@ import { nodeFolderPublisher } from '../../src/platform/node/folder-publisher.js
 import { buildModel } from '../../src/prepare/build-model.js'
 import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
 import { openPrepared } from '../../src/prepare/prepared-model.js'
+import type { RunnableModel } from '../../src/prepare/runnable-model.js'
 import { nvlm72B, nvlmConfig, nvlmTensors, writeShardedCheckpoint } from '../support/nvlm-d-72b.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'nvlm-72b-'))
@@ -53,25 +54,40 @@ test('leaves the zero dummy heads out', async () => {
   expect(Buffer.from(graphs.vision!).includes(rowsOfValues)).toBe(true)
 })
 
-test('ONNX Runtime accepts the whole graphs', async () => {
-  const model = await openPrepared(nodeFiles, prepared)
-  for (const part of ['vision', 'projector', 'decoder'] as const) {
-    // without folding and packing the weights stay untouched in their files
-    const session = await InferenceSession.create(model.graphs[part]!, {
-      graphOptimizationLevel: 'disabled',
-      enableMemPattern: false,
-      logSeverityLevel: 3,
-      extra: { session: { disable_prepacking: '1', model_external_initializers_file_folder_path: model.dataFolder } },
-    })
-    const numPast = part === 'decoder' ? 2 * 80 * 8 : 0
-    expect(session.inputNames.filter(name => name.startsWith('past'))).toHaveLength(numPast ? numPast + 1 : 0)
-    await session.release()
-  }
+test.each(['vision', 'projector'] as const)('ONNX Runtime accepts the whole %s graph', async part => {
+  await expectAccepted(await openPrepared(nodeFiles, prepared), part)
 })
+
+test('ONNX Runtime accepts the decoder graph', async () => {
+  // the layers are alike, and checking a graph takes ONNX Runtime the square of their number
+  const numLayers = 16
+  const sizes = { ...nvlm72B, numVisionLayers: 1, numDecoderLayers: numLayers }
+  const cut = join(folder, 'cut')
+  await writeShardedCheckpoint(cut, nvlmConfig(sizes), nvlmTensors(sizes), 8)
+  const inputs = await expectAccepted(await buildModel(nodeFiles, cut), 'decoder')
+  expect(inputs.filter(name => name.startsWith('pastKey.'))).toHaveLength(numLayers * 8)
+})
+
+/** Load a graph without folding or packing its weights, which stay untouched in their files; gives its inputs. */
+async function expectAccepted(
+  { graphs, dataFolder }: RunnableModel,
+  part: 'vision' | 'projector' | 'decoder',
+): Promise<readonly string[]> {
+  const session = await InferenceSession.create(graphs[part]!, {
+    graphOptimizationLevel: 'disabled',
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    extra: { session: { disable_prepacking: '1', model_external_initializers_file_folder_path: dataFolder } },
+  })
+  await session.release()
+  return session.inputNames
+}
 
 test('refuses a checkpoint whose config.json asks for other sizes', async () => {
   const config = nvlmConfig({ ...nvlm72B, vocabSize: 152_000 })
   writeFileSync(join(checkpoint, 'config.json'), JSON.stringify(config))
-  await expect(buildModel(nodeFiles, checkpoint)).rejects.toThrow(/lm_head.weight" is \[152064, 8192\].*\[152000, 8192\]/)
+  await expect(buildModel(nodeFiles, checkpoint)).rejects.toThrow(
+    /lm_head.weight" is \[152064, 8192\].*\[152000, 8192\]/,
+  )
   writeFileSync(join(checkpoint, 'config.json'), readFileSync(join(prepared, 'config.json')))
 })

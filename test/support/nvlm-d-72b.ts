@@ -65,8 +65,14 @@ export function nvlmConfig({ numVisionLayers, numDecoderLayers, vocabSize }: Nvl
 }
 
 /** All tensors with their published names, types and shapes; no data. */
-export function nvlmTensors({ numVisionLayers, numDecoderLayers, vocabSize }: NvlmSizes): readonly StoredTensor[] {
-  const tensor = (dtype: 'BF16' | 'F32') => (name: string, ...shape: number[]): StoredTensor => ({ name, dtype, shape })
+export function nvlmTensors({
+  numVisionLayers,
+  numDecoderLayers,
+  vocabSize,
+}: NvlmSizes): readonly StoredTensor[] {
+  const tensor =
+    (dtype: 'BF16' | 'F32') =>
+    (name: string, ...shape: number[]): StoredTensor => ({ name, dtype, shape })
   const bf16 = tensor('BF16')
   const f32 = tensor('F32')
   const { hidden, keyValue, intermediate } = DECODER
@@ -138,5 +144,8 @@ export async function writeShardedCheckpoint(
     await writeSafetensors(join(folder, name), part)
     for (const tensor of part) weightMap[tensor.name] = name
   }
-  writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: weightMap }))
+  writeFileSync(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ metadata: {}, weight_map: weightMap }),
+  )
 }
