@@ -15,33 +15,39 @@ def padded_heads(weight, dim, groups):
     return torch.cat([part for block in blocks for part in (block, zeros)])
 
 
+def published_name(name):
+    """Name of a parameter in the published files."""
+    parts = name.split(".")
+    rest = ".".join(parts[1:])
+    if parts[0] == "vision":
+        return f"vision_model.encoder.{rest}" if parts[1] == "layers" else f"vision_model.embeddings.{rest}"
+    if parts[0] == "projector":
+        return f"mlp1.{rest}"
+    if parts[0] == "lm_head":
+        return f"language_model.{name}"
+    if parts[0] == "layers":
+        module = parts[2]
+        group = "self_attn." if module in ("q_proj", "k_proj", "v_proj", "o_proj") else "" if "norm" in module else "mlp."
+        return f"language_model.model.layers.{parts[1]}.{group}" + ".".join(parts[2:])
+    return f"language_model.model.{name}"
+
+
+def published_names(model):
+    return {published_name(name): value for name, value in model.state_dict(keep_vars=True).items()}
+
+
 def published_tensors(model):
-    """State of the model under the published names."""
+    """The weights under the published names, dummy heads added, in bf16."""
     s, out = model.sizes, {}
     head_dim = s.vit_hidden // s.vit_heads
-    for name, value in model.state_dict().items():
-        parts = name.split(".")
-        if parts[0] == "vision" and parts[1] == "layers":
-            leaf = ".".join(parts[3:])
-            if leaf == "attn.qkv.weight":
-                value = padded_heads(value, head_dim, 3)
-            elif leaf in ("attn.q_norm.weight", "attn.k_norm.weight"):
-                value = padded_heads(value, head_dim, 1)
-            elif leaf == "attn.proj.weight":
-                value = padded_heads(value.t(), head_dim, 1).t()
-            out[f"vision_model.encoder.layers.{parts[2]}.{leaf}"] = value
-        elif parts[0] == "vision":
-            out["vision_model.embeddings." + ".".join(parts[1:])] = value
-        elif parts[0] == "projector":
-            out["mlp1." + ".".join(parts[1:])] = value
-        elif parts[0] == "layers":
-            module = parts[2]
-            group = "self_attn." if module in ("q_proj", "k_proj", "v_proj", "o_proj") else "" if "norm" in module else "mlp."
-            out[f"language_model.model.layers.{parts[1]}.{group}" + ".".join(parts[2:])] = value
-        elif parts[0] == "lm_head":
-            out["language_model.lm_head.weight"] = value
-        else:
-            out["language_model.model." + name] = value
+    for name, value in published_names(model).items():
+        if name.endswith("attn.qkv.weight"):
+            value = padded_heads(value, head_dim, 3)
+        elif name.endswith(("attn.q_norm.weight", "attn.k_norm.weight")):
+            value = padded_heads(value, head_dim, 1)
+        elif name.endswith("attn.proj.weight"):
+            value = padded_heads(value.t(), head_dim, 1).t()
+        out[name] = value
     return {name: value.detach().to(torch.bfloat16).contiguous() for name, value in sorted(out.items())}
 
 
@@ -57,6 +63,42 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text)
         for value in tensors.values():
             file.write(value.view(torch.int16).numpy().tobytes())
+
+
+def read_safetensors(path):
+    """bf16 tensors of a file as float32."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    tensors = {}
+    for name, entry in json.loads(data[8:8 + length]).items():
+        if name == "__metadata__":
+            continue
+        start, end = entry["data_offsets"]
+        codes = torch.frombuffer(bytearray(data[8 + length + start:8 + length + end]), dtype=torch.bfloat16)
+        tensors[name] = codes.view(entry["shape"]).float()
+    return tensors
+
+
+def load(model, folder):
+    """Put the stored weights into a model of the same sizes; what would be stored again must be equal."""
+    stored = read_safetensors(folder / "model.safetensors")
+    names = {id(value): name for name, value in published_names(model).items()}
+    s = model.sizes
+    head_dim = s.vit_hidden // s.vit_heads
+    for value in model.state_dict(keep_vars=True).values():
+        found = stored[names[id(value)]]
+        name = names[id(value)]
+        if name.endswith("attn.qkv.weight"):
+            found = torch.cat([block[:s.vit_hidden] for block in found.chunk(3, 0)])
+        elif name.endswith(("attn.q_norm.weight", "attn.k_norm.weight")):
+            found = found[:s.vit_hidden]
+        elif name.endswith("attn.proj.weight"):
+            found = found[:, :s.vit_heads * head_dim]
+        with torch.no_grad():
+            value.copy_(found)
+    for name, value in published_tensors(model).items():
+        if not torch.equal(value.float(), stored[name]):
+            raise ValueError(f"{name} differs after loading")
 
 
 def config(model, vocab_size, tokenizer):
