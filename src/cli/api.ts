@@ -39,7 +39,6 @@ export interface LoadOptions extends JobOptions {
 
 export interface PrepareOptions extends JobOptions {
   readonly out: string
-  readonly dtype?: string | undefined
 }
 
 export interface TileOptions {

@@ -66,8 +66,9 @@ function report(error: unknown, command: Command | undefined, { err, isDebug }: 
 }
 
 function hintOf(error: unknown, command: Command | undefined): string | undefined {
-  if (error instanceof UsageError) return `Run \`nvlm ${command ? `${command.name} ` : ''}--help\`.`
-  if (NVLMError.isInstance(error)) return error.hint
+  const help = `Run \`nvlm ${command ? `${command.name} ` : ''}--help\`.`
+  if (NVLMError.isInstance(error)) return error.hint ?? (isUsage(error) ? help : undefined)
+  if (isUsage(error)) return help
   if (isSystemError(error)) return undefined
   return 'This looks like a bug in nvlm-ts; NVLM_DEBUG=1 shows where it happened.'
 }

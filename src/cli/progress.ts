@@ -4,21 +4,26 @@ import { type Output, paint } from './output.js'
 const BAR_WIDTH = 24
 const MIN_REDRAW_MS = 80
 const PLAIN_STEPS = 4
+/** Without a terminal, a job that is shorter leaves no lines behind. */
+const PLAIN_DELAY_MS = 1000
 
 /**
- * A progress bar on a terminal; elsewhere one line a quarter.
+ * A progress bar on a terminal; elsewhere, once a second has passed, one line a quarter.
  *
- * @param now - clock in milliseconds, to redraw not too often
+ * @param now - clock in milliseconds
  */
 export class Progress {
   private lastDraw = Number.NEGATIVE_INFINITY
   private lastPlain = ''
   private isDrawn = false
+  private readonly start: number
 
   constructor(
     private readonly output: Output,
     private readonly now: () => number = Date.now,
-  ) {}
+  ) {
+    this.start = now()
+  }
 
   readonly update = (progress: JobProgress): void => {
     if (this.output.isTTY) this.draw(progress)
@@ -50,6 +55,7 @@ export class Progress {
   }
 
   private print({ label, done, total }: JobProgress): void {
+    if (this.now() - this.start < PLAIN_DELAY_MS) return
     const quarter = total > 0 ? Math.floor(fractionOf(done, total) * PLAIN_STEPS) : 0
     const line = total > 0 ? `${label} ${(quarter * 100) / PLAIN_STEPS}%` : label
     if (line === this.lastPlain) return

@@ -48,7 +48,7 @@ export class FakeApi implements CliApi {
 
   async prepare(checkpoint: string, options: Parameters<CliApi['prepare']>[1]): Promise<void> {
     options.onProgress({ label: 'decoder', done: 1, total: 1 })
-    this.jobs.push({ checkpoint, out: options.out, dtype: options.dtype })
+    this.jobs.push({ checkpoint, out: options.out })
   }
 
   async inspect(model: string): Promise<object> {

@@ -37,7 +37,7 @@ describe('the command line', () => {
       'ask',
       ['--model <folder>', '--dtype <name>', '--max-tokens <n>', '--temperature <x>', '--seed <n>', '--json'],
     ],
-    ['prepare', ['--out <folder>', '--dtype <name>']],
+    ['prepare', ['--out <folder>']],
     ['inspect', ['--json']],
     ['tiles', ['--out <file.png>', '--max-tiles <n>', '--tile-size <n>', '--no-exif']],
     ['demo', ['--help']],
@@ -78,7 +78,9 @@ describe('the command line', () => {
   })
 
   test('counts an option that the library refuses as wrong usage', async () => {
-    expect(await runCli(['inspect', 'x'], failing(new NVLMError('INVALID_OPTION', 'dtype "q9"')))).toBe(2)
+    const context = failing(new NVLMError('INVALID_OPTION', 'dtype "q9"'))
+    expect(await runCli(['inspect', 'x'], context)).toBe(2)
+    expect(context.err.text).toBe('error: dtype "q9"\nhint: Run `nvlm inspect --help`.\n')
   })
 
   test('calls an unknown error a bug', async () => {

@@ -38,11 +38,21 @@ test('never wraps: a long label is cut to the width of the terminal', () => {
 
 test('prints one plain line a quarter where there is no terminal', () => {
   const output = new FakeOutput(false)
-  const progress = new Progress(output)
+  let now = 0
+  const progress = new Progress(output, () => now)
+  now = 1000
   for (let done = 0; done <= 1000; done++) progress.update({ label: 'weights', done, total: 1000 })
   progress.update({ label: 'loading', done: 0, total: 0 })
   progress.clear()
   expect(output.text).toBe('weights 0%\nweights 25%\nweights 50%\nweights 75%\nweights 100%\nloading\n')
+})
+
+test('leaves no plain lines behind for a job of less than a second', () => {
+  const output = new FakeOutput(false)
+  let now = 0
+  const progress = new Progress(output, () => now)
+  for (now = 0; now < 1000; now += 100) progress.update({ label: 'x', done: now, total: 1000 })
+  expect(output.text).toBe('')
 })
 
 test('stays inside the bar when a job counts past its end', () => {
