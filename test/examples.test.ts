@@ -1,0 +1,70 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Finished, projectFolder, runNode } from './support/run-node.js'
+
+/** Each example, and what it prints with the tiny model. */
+const EXAMPLES: Readonly<Record<string, RegExp>> = {
+  'describe-image.mjs': /^COFFEE \$3\.50\n\(27 tokens of the picture, \d+ of the answer, \d+ a second\)\n$/,
+  'chat.mjs':
+    /^> Describe the picture\.\nA red circle, a blue square and a yellow star\.\n> What colour is the star\?\nyellow\n$/,
+  'layers.mjs':
+    /^tiles: +2 x 1 and a thumbnail\nfeatures: \[3, 36, \d+\]\nembeds: +\[27, \d+\]\nprompt: +\d+ tokens\nanswer: +COFFEE \$3\.50\n$/,
+  'abort.mjs': /^signal: enough after 3 tokens: A.*…\nbreak: A red circle.*…\n$/,
+  'own-backend.mjs':
+    /^COFFEE \$3\.50\nvision: 3 runs, [\d.]+ ms\nprojector: 1 runs, [\d.]+ ms\ndecoder: \d+ runs, [\d.]+ ms\n$/,
+}
+
+describe('the examples', () => {
+  test('are all tried here', () => {
+    const files = readdirSync(`${projectFolder}/examples`).filter(name => name.endsWith('.mjs'))
+    expect(files).toEqual(Object.keys(EXAMPLES).sort())
+  })
+
+  test.each(Object.entries(EXAMPLES))('%s runs', async (file, printed) => {
+    const { code, out, err } = await runNode([`examples/${file}`])
+    expect(err).toBe('')
+    expect(out).toMatch(printed)
+    expect(code).toBe(0)
+  })
+})
+
+describe('the README', () => {
+  const readme = readFileSync(`${projectFolder}/README.md`, 'utf8')
+  const snippets = [...readme.matchAll(/^```js\n(import .*?)^```$/gms)].map(match => match[1]!)
+  let folder: string
+
+  // inside the package, where it can import itself by name
+  beforeAll(() => {
+    folder = mkdtempSync(`${projectFolder}/dist/readme-`)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  function runSnippet(code: string): Promise<Finished> {
+    writeFileSync(`${folder}/snippet.mjs`, code)
+    return runNode([`${folder}/snippet.mjs`])
+  }
+
+  test('opens with code that runs as it stands', async () => {
+    const { out, err, code } = await runSnippet(snippets[0]!)
+    expect(err).toBe('')
+    expect(out).toMatch(/^COFFEE \$3\.50\n\d+ tokens, \d+ a second\n$/)
+    expect(code).toBe(0)
+  })
+
+  test('shows the layers with code that runs as it stands', async () => {
+    expect(snippets).toHaveLength(2)
+    const dims = 'console.log(JSON.stringify([features.dims, imageEmbeds.dims, logits.dims]))'
+    const { out, err } = await runSnippet(`${snippets[1]!}\n${dims}`)
+    expect(err).toBe('')
+    const [features, imageEmbeds, logits] = JSON.parse(out)
+    expect(features.slice(0, 2)).toEqual([3, 36])
+    expect(imageEmbeds[0]).toBe(27)
+    expect(logits[0]).toBe(1)
+  })
+
+  test('links to files that exist', () => {
+    const targets = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(match => match[1]!)
+    expect(targets.length).toBeGreaterThan(5)
+    expect(targets.filter(target => !existsSync(`${projectFolder}/${target}`))).toEqual([])
+  })
+})
