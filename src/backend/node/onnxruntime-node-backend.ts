@@ -34,8 +34,8 @@ async function createSession(graph: GraphSource, options: SessionOptions): Promi
       // patterns are kept for each shape, and here the past has another one at every step; also, planning them takes a
       // block as large as all weights together, although the weights are mapped from their files
       enableMemPattern: false,
-      // warnings of the engine go to stderr, which is the application's
-      logSeverityLevel: 3,
+      // the engine writes to stderr, which is the application's; what goes wrong comes as an error anyway
+      logSeverityLevel: 4,
       ...(options.numThreads === undefined ? {} : { intraOpNumThreads: options.numThreads }),
       extra: { session: { [DATA_FOLDER_OPTION]: graph.dataFolder } },
     })
