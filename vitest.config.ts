@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // true-sized models: `npm run test:large`
+    exclude: ['test/large/**'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
