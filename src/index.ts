@@ -8,7 +8,7 @@ export type {
   SessionOptions,
   TensorType,
 } from './backend/backend.js'
-export { type ErrorCode, NVLMError, type NVLMErrorOptions } from './core/errors.js'
+export { type ErrorCode, type ErrorDetails, NVLMError, type NVLMErrorOptions } from './core/errors.js'
 export type { FloatTensor } from './core/tensor.js'
 export { Decoder } from './decoder/decoder.js'
 export type { DecoderState, PrefillInput, PrefillOptions } from './decoder/decoder-state.js'

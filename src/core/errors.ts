@@ -23,7 +23,12 @@ export interface NVLMErrorOptions {
   readonly hint?: string | undefined
   /** The original error. */
   readonly cause?: unknown
+  /** The numbers and names of the message, to compute with. */
+  readonly details?: ErrorDetails | undefined
 }
+
+/** Plain data beside a message, such as `{ neededTokens: 2100, contextLength: 2048 }`. */
+export type ErrorDetails = Readonly<Record<string, string | number>>
 
 const MARKER = Symbol.for('nvlm-ts.error')
 
@@ -36,11 +41,14 @@ export class NVLMError extends Error {
   override readonly name = 'NVLMError'
   readonly code: ErrorCode
   readonly hint: string | undefined
+  /** Empty where the message has nothing to compute with. */
+  readonly details: ErrorDetails
 
   constructor(code: ErrorCode, message: string, options: NVLMErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.hint = options.hint
+    this.details = options.details ?? {}
     Object.defineProperty(this, MARKER, { value: true })
   }
 

@@ -24,6 +24,8 @@ export interface DecoderState {
   readonly length: number
   /** Most tokens it can hold. */
   readonly contextLength: number
+  /** Memory that its keys and values take now, in bytes. */
+  readonly byteLength: number
   /**
    * Append tokens.
    *
@@ -38,5 +40,7 @@ export interface DecoderState {
   step(tokenId: number): Promise<FloatTensor>
   /** Forget all tokens from place `length` on. */
   truncate(length: number): void
+  /** A sequence of its own that begins with a copy of the first `length` tokens. */
+  fork(length: number): DecoderState
   dispose(): void
 }

@@ -33,6 +33,22 @@ export class KvCache {
     return this.rows
   }
 
+  /** Memory of the buffers, used rows or not. */
+  get byteLength(): number {
+    return this.buffers.size * this.capacity * this.shape.headDim * Float32Array.BYTES_PER_ELEMENT
+  }
+
+  /** A cache of its own with a copy of the first `length` rows. */
+  fork(length: number): KvCache {
+    const copy = new KvCache(this.shape, this.maxLength)
+    copy.reserve(length)
+    for (const [name, buffer] of this.buffers) {
+      copy.buffers.get(name)!.set(buffer.subarray(0, length * this.shape.headDim))
+    }
+    copy.rows = length
+    return copy
+  }
+
   /** The rows from `start` on as graph inputs: views, valid until the next `append`. */
   feeds(start = 0): Record<string, BackendTensor> {
     const { headDim } = this.shape

@@ -28,16 +28,23 @@ export class SessionDecoderState implements DecoderState {
   private isRunning = false
   private isDisposed = false
 
+  /** @param cache - owned from now on; default: an empty one */
   constructor(
     private readonly parts: DecoderParts,
     readonly contextLength: number,
+    cache?: KvCache,
   ) {
     const { numHiddenLayers, numKeyValueHeads, headDim } = parts.shape
-    this.cache = new KvCache({ numLayers: numHiddenLayers, numKeyValueHeads, headDim }, contextLength)
+    this.cache =
+      cache ?? new KvCache({ numLayers: numHiddenLayers, numKeyValueHeads, headDim }, contextLength)
   }
 
   get length(): number {
     return this.cache.length
+  }
+
+  get byteLength(): number {
+    return this.cache.byteLength
   }
 
   async prefill(input: PrefillInput, options: PrefillOptions = {}): Promise<FloatTensor> {
@@ -68,18 +75,24 @@ export class SessionDecoderState implements DecoderState {
 
   truncate(length: number): void {
     this.assertUsable()
-    if (!Number.isInteger(length) || length < 0 || length > this.length) {
-      throw new NVLMError(
-        'INVALID_OPTION',
-        `truncate to ${length}; expected an integer from 0 to ${this.length}`,
-      )
-    }
+    this.assertLength(length, 'truncate to')
     this.cache.truncate(length)
+  }
+
+  fork(length: number): DecoderState {
+    this.assertUsable()
+    this.assertLength(length, 'fork at')
+    return new SessionDecoderState(this.parts, this.contextLength, this.cache.fork(length))
   }
 
   dispose(): void {
     this.isDisposed = true
     this.cache.dispose()
+  }
+
+  private assertLength(length: number, what: string): void {
+    if (Number.isInteger(length) && length >= 0 && length <= this.length) return
+    throw new NVLMError('INVALID_OPTION', `${what} ${length}; expected an integer from 0 to ${this.length}`)
   }
 
   private assertUsable(): void {
@@ -113,6 +126,7 @@ export class SessionDecoderState implements DecoderState {
         `${needed} tokens needed, the context holds ${this.contextLength}`,
         {
           hint: 'Ask for a longer context, fewer tiles or a shorter text.',
+          details: { neededTokens: needed, contextLength: this.contextLength },
         },
       )
     }

@@ -1,4 +1,4 @@
-import type { ImageInput } from '../platform/image-input.js'
+import type { ImageInput, OpenedImage } from '../platform/image-input.js'
 import type { ImageDecoder, RgbImage } from '../platform/platform.js'
 import { WorkBudget } from '../platform/work-budget.js'
 import { resizeBicubicSteps } from './bicubic.js'
@@ -41,11 +41,20 @@ export class ImageTiler {
   }
 
   /**
+   * Read a picture as far as its bytes or pixels, without decoding it. `tile` takes the outcome.
+   *
+   * @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE; an abort rejects with the signal's reason
+   */
+  open(image: ImageInput, options: Pick<TileCallOptions, 'signal'> = {}): Promise<OpenedImage> {
+    return this.#decoder.open(image, { limits: this.#settings.limits, signal: options.signal })
+  }
+
+  /**
    * Decode a picture and cut it. Long work pauses for the event loop and watches `signal`.
    *
    * @throws {NVLMError} INVALID_OPTION, IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE; an abort rejects with the signal's reason
    */
-  async tile(image: ImageInput, options: TileCallOptions = {}): Promise<Tiles> {
+  async tile(image: ImageInput | OpenedImage, options: TileCallOptions = {}): Promise<Tiles> {
     const { settings, signal } = parseTileCallOptions(options, this.#settings)
     const { applyExif, limits } = settings
     const work = async () => {

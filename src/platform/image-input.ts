@@ -26,6 +26,11 @@ export interface SharpLike {
   }>
 }
 
+/** A picture that is read but not decoded: the bytes of a file with a name for messages, or pixels. */
+export type OpenedImage =
+  | { readonly kind: 'encoded'; readonly name: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'pixels'; readonly pixels: PixelsLike }
+
 /** The value of an OpenAI `image_url` part. */
 export interface ImageUrlLike {
   readonly url: string

@@ -1,4 +1,4 @@
-import type { ImageInput } from './image-input.js'
+import type { ImageInput, OpenedImage } from './image-input.js'
 
 /** A file opened for reading at any position. The file must not change while it is open. */
 export interface RandomAccessFile {
@@ -75,8 +75,14 @@ export interface DecodeOptions {
 
 /** Turns encoded pictures into pixels. `Input` is what the platform can take. */
 export interface ImageDecoder<Input = unknown> {
+  /**
+   * Read a picture without decoding it, to know it again or to decode it later.
+   *
+   * @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE
+   */
+  open(input: Input, options: Omit<DecodeOptions, 'applyExif'>): Promise<OpenedImage>
   /** @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE */
-  decode(input: Input, options: DecodeOptions): Promise<RgbImage>
+  decode(input: Input | OpenedImage, options: DecodeOptions): Promise<RgbImage>
 }
 
 /** Everything that differs between Node and a browser, chosen by the entry file and passed down. */

@@ -10,7 +10,12 @@ test('an error carries its code, hint and cause, and no marker that shows', () =
   expect(error).toBeInstanceOf(Error)
   expect(error).toMatchObject({ name: 'NVLMError', code: 'MODEL_INVALID', hint: 'Download it again.' })
   expect(error.cause).toBe(cause)
-  expect(Object.keys(error).sort()).toEqual(['code', 'hint', 'name'])
+  expect(Object.keys(error).sort()).toEqual(['code', 'details', 'hint', 'name'])
+  expect(error.details).toEqual({})
+  const overflow = new NVLMError('CONTEXT_OVERFLOW', 'too long', {
+    details: { neededTokens: 9, contextLength: 8 },
+  })
+  expect(overflow.details).toEqual({ neededTokens: 9, contextLength: 8 })
   expect('cause' in new NVLMError('DISPOSED', 'was disposed')).toBe(false)
 })
 

@@ -69,6 +69,20 @@ describe('prefill', () => {
     expect(maxAbsDiff(again.data, fresh.data)).toBeLessThan(1e-4)
   })
 
+  test('goes on after fork as the whole would, and leaves the original alone', async () => {
+    const state = await open()
+    await state.prefill({ inputIds: ids(300) })
+    const branch = state.fork(290)
+    expect([branch.length, state.length]).toEqual([290, 300])
+    const other = await branch.prefill({ inputIds: [5, 6, 7] })
+    const fresh = await (await open()).prefill({ inputIds: [...ids(290), 5, 6, 7] })
+    expect(maxAbsDiff(other.data, fresh.data)).toBeLessThan(1e-4)
+    const own = await state.prefill({ inputIds: ids(310).slice(300) })
+    const whole = await (await open()).prefill({ inputIds: ids(310) })
+    expect(maxAbsDiff(own.data, whole.data)).toBeLessThan(1e-4)
+    expect(() => state.fork(311)).toThrowError(/fork at 311; expected an integer from 0 to 310/)
+  })
+
   test('reports progress and stops between chunks when aborted', async () => {
     const state = await open()
     const controller = new AbortController()
@@ -93,6 +107,7 @@ describe('prefill', () => {
     await expect(tooMany).rejects.toMatchObject({
       code: 'CONTEXT_OVERFLOW',
       message: expect.stringMatching(/11 .*10/),
+      details: { neededTokens: 11, contextLength: 10 },
     })
     expect(state.length).toBe(8)
     await state.step(1)

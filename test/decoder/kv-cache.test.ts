@@ -63,6 +63,30 @@ test('gives views of its buffers, from any row on', () => {
   expect([...(tail.data as Float32Array)]).toEqual([...(whole.data as Float32Array).subarray(28)])
 })
 
+test('forks into a copy of its first rows that lives on its own', () => {
+  const cache = new KvCache(shape, 1000)
+  cache.append(newRows(0, 300), 300)
+  const copy = cache.fork(260)
+  cache.truncate(0)
+  cache.append(newRows(900, 5), 5)
+  copy.append(newRows(260, 1), 1)
+  const { data, dims } = copy.feeds()['pastValue.1.2']!
+  expect(dims).toEqual([261, 4])
+  for (const row of [0, 259, 260]) {
+    expect((data as Float32Array)[row * 4]).toBe(valueAt(1, 1, 2, row, 0))
+  }
+})
+
+test('says what memory it takes', () => {
+  const cache = new KvCache(shape, 1000)
+  const numBuffers = 2 * 2 * 3
+  expect(cache.byteLength).toBe(numBuffers * 256 * 4 * 4)
+  cache.append(newRows(0, 300), 300)
+  expect(cache.byteLength).toBe(numBuffers * 512 * 4 * 4)
+  cache.dispose()
+  expect(cache.byteLength).toBe(0)
+})
+
 test('names an input for each layer and head', () => {
   const names = Object.keys(new KvCache(shape, 10).feeds())
   expect(names).toHaveLength(2 * 2 * 3)

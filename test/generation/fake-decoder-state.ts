@@ -29,6 +29,10 @@ export class FakeDecoderState implements DecoderState {
     return this.options.contextLength
   }
 
+  get byteLength(): number {
+    return this.ids.length
+  }
+
   async prefill(input: PrefillInput, { signal, onProgress }: PrefillOptions = {}): Promise<FloatTensor> {
     this.imageEmbeds = input.imageEmbeds
     const { length } = input.inputIds
@@ -50,6 +54,12 @@ export class FakeDecoderState implements DecoderState {
 
   truncate(length: number): void {
     this.ids.length = length
+  }
+
+  fork(length: number): FakeDecoderState {
+    const copy = new FakeDecoderState(this.options)
+    copy.ids.push(...this.ids.slice(0, length))
+    return copy
   }
 
   dispose(): void {

@@ -230,11 +230,17 @@ describe('a process with a worker', () => {
 describe('errors on the wire', () => {
   test('keep code, hint, name and causes, rings of causes too', () => {
     const inner = new TypeError('inner')
-    const error = new NVLMError('NUMERIC', 'outer', { hint: 'h', cause: inner })
+    const error = new NVLMError('NUMERIC', 'outer', { hint: 'h', cause: inner, details: { place: 7 } })
     inner.cause = error
     const back = decodeError(structuredClone(encodeError(error)))
     expect(back).toBeInstanceOf(NVLMError)
-    expect(back).toMatchObject({ code: 'NUMERIC', message: 'outer', hint: 'h', cause: { name: 'TypeError' } })
+    expect(back).toMatchObject({
+      code: 'NUMERIC',
+      message: 'outer',
+      hint: 'h',
+      details: { place: 7 },
+      cause: { name: 'TypeError' },
+    })
     expect(decodeError(encodeError('text'))).toMatchObject({ name: 'Error', message: 'text' })
   })
 })

@@ -35,6 +35,22 @@ describe('takes an encoded picture', () => {
   test.each(Object.entries(inputs))('%s', async (_, input) => {
     expect(sha256((await nodeImageDecoder.decode(input, options)).data)).toBe(expected)
   })
+  test.each(Object.entries(inputs))('%s, opened first', async (_, input) => {
+    const opened = await nodeImageDecoder.open(input, options)
+    expect(opened.kind === 'encoded' ? opened.bytes.length : opened.pixels.channels).toBe(
+      opened.kind === 'encoded' ? file.length : 3,
+    )
+    expect(sha256((await nodeImageDecoder.decode(opened, options)).data)).toBe(expected)
+  })
+})
+
+test('opening checks the size in bytes, and so does decoding what another opened', async () => {
+  const limits = { ...options.limits, maxBytes: file.length - 1 }
+  await expect(nodeImageDecoder.open(file, { limits })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' })
+  const opened = await nodeImageDecoder.open(file, options)
+  await expect(nodeImageDecoder.decode(opened, { ...options, limits })).rejects.toMatchObject({
+    code: 'IMAGE_TOO_LARGE',
+  })
 })
 
 describe('takes raw pixels', () => {

@@ -1,4 +1,4 @@
-import { type ErrorCode, NVLMError } from '../../core/errors.js'
+import { type ErrorCode, type ErrorDetails, NVLMError } from '../../core/errors.js'
 import type { EngineEvent, GenerateRequest, GenerateResult, PromptRequest, Usage } from '../engine-client.js'
 import type { StageSettings } from '../load-options.js'
 import type { LoadProgress } from '../stage-options.js'
@@ -38,6 +38,7 @@ export interface WireError {
   /** Of an NVLMError. */
   readonly code: ErrorCode | undefined
   readonly hint: string | undefined
+  readonly details: ErrorDetails | undefined
   readonly cause: WireError | undefined
 }
 
@@ -55,15 +56,16 @@ export function encodeError(error: unknown, depth = 0): WireError {
     stack: isError ? error.stack : undefined,
     code: nvlmError?.code,
     hint: nvlmError?.hint,
+    details: nvlmError?.details,
     cause: cause === undefined ? undefined : encodeError(cause, depth + 1),
   }
 }
 
 /** Make the error again: an NVLMError of an NVLMError, else an Error of the same name. */
 export function decodeError(wire: WireError): Error {
-  const { name, message, stack, code, hint } = wire
+  const { name, message, stack, code, hint, details } = wire
   const cause = wire.cause && decodeError(wire.cause)
-  if (code !== undefined) return new NVLMError(code, message, { hint, cause })
+  if (code !== undefined) return new NVLMError(code, message, { hint, cause, details })
   const error = new Error(message, cause && { cause })
   error.name = name
   if (stack !== undefined) error.stack = stack

@@ -26,6 +26,13 @@ const decoding = new WorkBudget(64_000_000)
  * never half a picture; a JPEG with harmless flaws, as some phones write them, is read.
  */
 export const nodeImageDecoder: ImageDecoder<ImageInput> = {
+  async open(input, options) {
+    const source = await openImageSource(input, options.limits)
+    options.signal?.throwIfAborted()
+    if (source.kind !== 'sharp') return source
+    const { width, height, data } = await decodePipeline(source.pipeline, options)
+    return { kind: 'pixels', pixels: { width, height, data, channels: 3 } }
+  },
   async decode(input, options) {
     const source = await openImageSource(input, options.limits)
     options.signal?.throwIfAborted()
@@ -104,7 +111,10 @@ async function decodeGrey16(image: Sharp): Promise<RgbImage> {
   return { width: info.width, height: info.height, data: rgbFromGrey16(data, info.channels) }
 }
 
-async function decodePipeline(pipeline: SharpLike, { limits, signal }: DecodeOptions): Promise<RgbImage> {
+async function decodePipeline(
+  pipeline: SharpLike,
+  { limits, signal }: Omit<DecodeOptions, 'applyExif'>,
+): Promise<RgbImage> {
   const raw = pipeline.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' })
   const { data, info } = await raw.toBuffer({ resolveWithObject: true }).catch(cause => {
     throw new NVLMError('IMAGE_DECODE', `sharp instance: ${reasonOf(cause)}`, { cause })

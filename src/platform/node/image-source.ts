@@ -2,15 +2,19 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { NVLMError } from '../../core/errors.js'
-import type { BlobLike, ImageInput, ImageUrlLike, PixelsLike, SharpLike } from '../image-input.js'
+import type {
+  BlobLike,
+  ImageInput,
+  ImageUrlLike,
+  OpenedImage,
+  PixelsLike,
+  SharpLike,
+} from '../image-input.js'
 import { checkEncodedSize } from '../image-limits.js'
 import type { ImageLimits } from '../platform.js'
 
-/** A picture as it was found: an encoded file's bytes with a name for messages, pixels, or a pipeline. */
-export type ImageSource =
-  | { readonly kind: 'encoded'; readonly name: string; readonly bytes: Uint8Array }
-  | { readonly kind: 'pixels'; readonly pixels: PixelsLike }
-  | { readonly kind: 'sharp'; readonly pipeline: SharpLike }
+/** A picture as it was found: opened, or a pipeline that is still to run. */
+export type ImageSource = OpenedImage | { readonly kind: 'sharp'; readonly pipeline: SharpLike }
 
 /** Longest string that is taken for a path; longer ones are data without its prefix. */
 const MAX_PATH_LENGTH = 4096
@@ -22,12 +26,16 @@ const DATA_URL_HINT = 'A data URL of a picture is "data:image/png;base64," and b
  *
  * @throws {NVLMError} IMAGE_INPUT or IMAGE_TOO_LARGE
  */
-export async function openImageSource(input: ImageInput, limits: ImageLimits): Promise<ImageSource> {
+export async function openImageSource(
+  input: ImageInput | OpenedImage,
+  limits: ImageLimits,
+): Promise<ImageSource> {
   const given: unknown = input
   if (typeof given === 'string') return readString(given, limits)
   if (given instanceof URL) return readString(given.href, limits)
   if (ArrayBuffer.isView(given) || isArrayBuffer(given)) return readBytes(given, limits)
   if (isObject(given)) {
+    if (isOpened(given)) return checkOpened(given, limits)
     if (isSharp(given)) return { kind: 'sharp', pipeline: given }
     if (isPixels(given)) return { kind: 'pixels', pixels: given }
     if (isBlob(given)) return readBlob(given, limits)
@@ -140,6 +148,16 @@ function isObject(value: unknown): value is object {
 /** Also true for buffers of other realms, as test runners and vm contexts make them. */
 function isArrayBuffer(value: unknown): value is ArrayBuffer {
   return tagOf(value) === 'ArrayBuffer'
+}
+
+function isOpened(value: object): value is OpenedImage {
+  if (!('kind' in value)) return false
+  return value.kind === 'encoded' ? 'bytes' in value : value.kind === 'pixels' && 'pixels' in value
+}
+
+function checkOpened(opened: OpenedImage, limits: ImageLimits): OpenedImage {
+  if (opened.kind === 'encoded') checkEncodedSize(opened.name, opened.bytes.length, limits)
+  return opened
 }
 
 function isSharp(value: object): value is SharpLike {
