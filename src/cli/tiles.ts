@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import type { Tiles } from '../image/tiles.js'
+import { encodePng } from '../platform/node/encode-png.js'
 import { UsageError } from './args.js'
 import type { Command } from './command.js'
 import { drawTiles, tileTags } from './draw-tiles.js'
 import { table } from './output.js'
-import { encodePng } from './png.js'
 
 /** `nvlm tiles`: show how a picture is cut. */
 export const tiles: Command = {
@@ -28,7 +28,7 @@ export const tiles: Command = {
       signal,
     })
     const drawing = drawTiles(cut)
-    await writeFile(file, encodePng(drawing), { signal })
+    await writeFile(file, await encodePng(drawing), { signal })
     out.write(
       table(out, [
         ['grid', `${cut.columns} x ${cut.rows}${cut.thumbnail ? ' and a thumbnail' : ''}`],

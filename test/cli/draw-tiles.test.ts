@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { drawTiles, tileTags } from '../../src/cli/draw-tiles.js'
 import { describeBytes } from '../../src/cli/inspect.js'
-import { encodePng } from '../../src/cli/png.js'
+import { encodePng } from '../../src/platform/node/encode-png.js'
 import { fakeTiles } from './fake-api.js'
 
 describe('drawTiles', () => {
@@ -58,7 +58,9 @@ test('an encoded PNG gives the same pixels to another reader', async () => {
     )
   await fc.assert(
     fc.asyncProperty(picture, async ({ width, height, data }) => {
-      const read = await sharp(encodePng({ width, height, data })).raw().toBuffer({ resolveWithObject: true })
+      const read = await sharp(await encodePng({ width, height, data }))
+        .raw()
+        .toBuffer({ resolveWithObject: true })
       expect(read.info).toMatchObject({ width, height, channels: 3 })
       expect(new Uint8Array(read.data)).toEqual(data)
     }),
