@@ -1,4 +1,5 @@
 import type { BackendTensor, Session } from '../backend/backend.js'
+import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderShape } from './decoder.js'
@@ -167,7 +168,7 @@ export class SessionDecoderState implements DecoderState {
       logitsRows: { type: 'int64', data: lastRows(length, numRows), dims: [numRows] },
     })
     const logits = outputs.logits!.data as Float32Array
-    assertFinite(logits, this.length + end - start)
+    assertFinite(logits, `decoder: logits after ${this.length + length} tokens`)
     this.cache.append(outputs, length)
     return logits
   }
@@ -201,14 +202,4 @@ function pastMask(length: number, numPast: number, attentionWindow: number): Bac
 /** int64: the last `numRows` of `length` rows. */
 function lastRows(length: number, numRows: number): BigInt64Array {
   return BigInt64Array.from({ length: numRows }, (_, i) => BigInt(length - numRows + i))
-}
-
-function assertFinite(logits: Float32Array, place: number): void {
-  for (let i = 0; i < logits.length; i++) {
-    if (!Number.isFinite(logits[i])) {
-      throw new NVLMError('NUMERIC', `the decoder gave ${logits[i]} in the logits after ${place} tokens`, {
-        hint: 'The weights or the picture hold values that are not finite, or a number format overflows: verify the checkpoint.',
-      })
-    }
-  }
 }

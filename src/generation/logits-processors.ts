@@ -1,6 +1,9 @@
+import { NVLMError } from '../core/errors.js'
+
 /**
  * Rules that change the next token's logits, each exactly as the class of the same purpose in transformers 4.39
- * (`generation/logits_process.py`). All work in place on float32 [vocabSize]; -Infinity rules a token out.
+ * (`generation/logits_process.py`) where it has one. All work in place on float32 [vocabSize]; -Infinity rules a
+ * token out.
  */
 
 /** Divide by the temperature (`TemperatureLogitsWarper`). */
@@ -45,6 +48,40 @@ export function keepTopP(logits: Float32Array, topP: number): void {
     if (removed > removable) break
     logits[id] = -Infinity
   }
+}
+
+/** Rule out what has less than `minP` of the most likely token's probability (`MinPLogitsWarper` of transformers 4.41). */
+export function keepMinP(logits: Float32Array, minP: number): void {
+  const max = maxOf(logits)
+  for (let id = 0; id < logits.length; id++) if (Math.exp(logits[id]! - max) < minP) logits[id] = -Infinity
+}
+
+/**
+ * Add a number to the logits of some tokens, as OpenAI's and vLLM's `logit_bias`.
+ *
+ * @throws {NVLMError} INVALID_OPTION for an id outside of the vocabulary
+ */
+export function addLogitBias(logits: Float32Array, bias: Readonly<Record<number, number>>): void {
+  for (const key in bias) {
+    const id = Number(key)
+    if (!(id < logits.length)) {
+      throw new NVLMError('INVALID_OPTION', `logitBias: token id ${key}; expected 0 to ${logits.length - 1}`)
+    }
+    logits[id] = logits[id]! + bias[id]!
+  }
+}
+
+/** Make tokens less likely by how often they were generated: logit - count * frequencyPenalty - (count > 0) * presencePenalty. */
+export function applyCountPenalties(
+  logits: Float32Array,
+  generatedIds: readonly number[],
+  penalties: { readonly frequencyPenalty: number; readonly presencePenalty: number },
+): void {
+  const { frequencyPenalty, presencePenalty } = penalties
+  if (frequencyPenalty === 0 && presencePenalty === 0) return
+  const counts = new Map<number, number>()
+  for (const id of generatedIds) counts.set(id, (counts.get(id) ?? 0) + 1)
+  for (const [id, count] of counts) logits[id] = logits[id]! - count * frequencyPenalty - presencePenalty
 }
 
 /** Make tokens that were generated before less likely (`RepetitionPenaltyLogitsProcessor`). */

@@ -1,30 +1,19 @@
+import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
 import {
+  addLogitBias,
+  applyCountPenalties,
   applyMinTokens,
   applyRepetitionPenalty,
   applyTemperature,
   banRepeatedNgrams,
+  keepMinP,
   keepTopK,
   keepTopP,
   maxOf,
 } from './logits-processors.js'
-
-/** How the next token is chosen. What is absent does nothing. */
-export interface SamplingOptions {
-  /** 0 or absent: always the most likely token. */
-  readonly temperature?: number | undefined
-  /** Draw among the k most likely tokens only. */
-  readonly topK?: number | undefined
-  /** Draw among the most likely tokens that together have this probability only. */
-  readonly topP?: number | undefined
-  /** Above 1: tokens of the answer so far become less likely. */
-  readonly repetitionPenalty?: number | undefined
-  /** No run of this many tokens appears twice in the answer. */
-  readonly noRepeatNgram?: number | undefined
-  /** The answer does not end before it has this many tokens. */
-  readonly minTokens?: number | undefined
-}
+import type { SamplingOptions } from './sampling-options.js'
 
 /** What a sampler needs beside its options. */
 export interface SamplerContext {
@@ -39,7 +28,8 @@ export interface Sampler {
    *
    * @param logits - float32 [vocabSize], left unchanged
    * @param generatedIds - the answer so far, without the prompt (the rules look at nothing else, as in the official code)
-   * @throws {NVLMError} NUMERIC if a logit is not finite or every token is ruled out
+   * @throws {NVLMError} NUMERIC if a logit is not finite or every token is ruled out, INVALID_OPTION if `logitBias`
+   * names a token that does not exist
    */
   sample(logits: Float32Array, generatedIds: readonly number[]): number
 }
@@ -51,7 +41,7 @@ export function createSampler(options: SamplingOptions, context: SamplerContext)
   let scratch = new Float32Array(0)
   return {
     sample(logits, generatedIds) {
-      checkFinite(logits)
+      assertFinite(logits, 'sampler: logits of the next token')
       if (!changesLogits) return argmax(logits)
       if (scratch.length !== logits.length) scratch = new Float32Array(logits.length)
       scratch.set(logits)
@@ -60,6 +50,7 @@ export function createSampler(options: SamplingOptions, context: SamplerContext)
       applyTemperature(scratch, options.temperature!)
       if (options.topK !== undefined) keepTopK(scratch, options.topK)
       if (options.topP !== undefined) keepTopP(scratch, options.topP)
+      if (options.minP !== undefined) keepMinP(scratch, options.minP)
       return draw(scratch, context.random)
     },
   }
@@ -92,34 +83,37 @@ export function draw(logits: Float32Array, random: Random): number {
   return last
 }
 
+/** Rules that act at temperature 0 too. */
+const PENALTIES = [
+  'logitBias',
+  'repetitionPenalty',
+  'frequencyPenalty',
+  'presencePenalty',
+  'noRepeatNgram',
+  'minTokens',
+] as const satisfies readonly (keyof SamplingOptions)[]
+
 function hasPenalties(options: SamplingOptions): boolean {
-  const { repetitionPenalty, noRepeatNgram, minTokens } = options
-  return repetitionPenalty !== undefined || noRepeatNgram !== undefined || minTokens !== undefined
+  return PENALTIES.some(name => options[name] !== undefined)
 }
 
-/** Penalties in the order of transformers' `_get_logits_processor`. */
+/**
+ * Penalties in the order of transformers' `_get_logits_processor`; its `sequence_bias` is the first, and OpenAI's two
+ * penalties, which it does not have, stand beside its own penalty as in vLLM.
+ */
 function applyPenalties(
   logits: Float32Array,
   generatedIds: readonly number[],
   options: SamplingOptions,
   stopTokenIds: readonly number[],
 ): void {
-  const { repetitionPenalty, noRepeatNgram, minTokens } = options
+  const { logitBias, repetitionPenalty, noRepeatNgram, minTokens } = options
+  const { frequencyPenalty = 0, presencePenalty = 0 } = options
+  if (logitBias !== undefined) addLogitBias(logits, logitBias)
   if (repetitionPenalty !== undefined) applyRepetitionPenalty(logits, generatedIds, repetitionPenalty)
+  applyCountPenalties(logits, generatedIds, { frequencyPenalty, presencePenalty })
   if (noRepeatNgram !== undefined) banRepeatedNgrams(logits, generatedIds, noRepeatNgram)
   if (minTokens !== undefined) applyMinTokens(logits, generatedIds, minTokens, stopTokenIds)
-}
-
-function checkFinite(logits: Float32Array): void {
-  for (let id = 0; id < logits.length; id++) {
-    if (!Number.isFinite(logits[id])) {
-      throw new NVLMError(
-        'NUMERIC',
-        `logits of the next token: value ${id} of ${logits.length} is ${logits[id]}, expected finite numbers`,
-        { hint: 'The weights are damaged, or their numbers do not fit the chosen dtype; try dtype "fp32".' },
-      )
-    }
-  }
 }
 
 function allRuledOut(): NVLMError {

@@ -1,6 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderState } from '../decoder/decoder-state.js'
+import { type ChosenLogprob, chosenLogprob } from './logprobs.js'
 import type { Sampler } from './sampler.js'
 
 /** When and how the loop goes on. */
@@ -9,6 +10,8 @@ export interface TokenLoopOptions {
   readonly stopTokenIds: readonly number[]
   /** Most tokens to generate, stop token included. */
   readonly maxTokens: number
+  /** Give log-probabilities with this many alternatives; absent: none. */
+  readonly numLogprobs?: number | undefined
   /** Looked at before every step. */
   readonly signal?: AbortSignal | undefined
   /** Waits until the event loop went round once, so that an abort can come in between two steps. */
@@ -22,6 +25,8 @@ export interface GeneratedToken {
   readonly index: number
   /** On the last token only: it is a stop token, or there is no room for another one. */
   readonly finishReason?: 'stop' | 'length' | undefined
+  /** With `numLogprobs` only: of the model's own distribution, before the sampler's rules. */
+  readonly logprob?: ChosenLogprob | undefined
 }
 
 /**
@@ -36,14 +41,20 @@ export async function* generateTokens(
   logits: FloatTensor,
   options: TokenLoopOptions,
 ): AsyncGenerator<GeneratedToken, void, undefined> {
-  const { sampler, signal } = options
+  const { sampler, signal, numLogprobs } = options
   const generatedIds: number[] = []
   for (;;) {
     signal?.throwIfAborted()
-    const id = sampler.sample(lastRow(logits), generatedIds)
+    const row = lastRow(logits)
+    const id = sampler.sample(row, generatedIds)
     const index = generatedIds.push(id) - 1
     const finishReason = finishReasonAfter(id, generatedIds.length, state, options)
-    yield finishReason === undefined ? { id, index } : { id, index, finishReason }
+    yield {
+      id,
+      index,
+      ...(finishReason !== undefined && { finishReason }),
+      ...(numLogprobs !== undefined && { logprob: chosenLogprob(row, id, numLogprobs) }),
+    }
     if (finishReason !== undefined) return
     await options.nextTurn()
     signal?.throwIfAborted()

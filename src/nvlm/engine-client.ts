@@ -1,6 +1,7 @@
-import type { SamplingOptions } from '../generation/sampler.js'
+import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { Message } from '../tokenizer/messages.js'
 import type { ModelInfo } from './stages.js'
+import type { TokenLogprob } from './token-logprob.js'
 
 /** How the pictures of a request are cut; what is absent is as the model has it. */
 export interface TileOptions {
@@ -25,6 +26,8 @@ export interface GenerateRequest extends PromptRequest {
   readonly seed?: number | undefined
   /** Absent: the default, or less when the context has no room for it. */
   readonly maxTokens?: number | undefined
+  /** Give log-probabilities with this many alternatives; absent: none. */
+  readonly numLogprobs?: number | undefined
   readonly stop: readonly string[]
   /** When it was asked for, in ms since the epoch with fractions; times run from here. */
   readonly submittedAt: number
@@ -68,6 +71,10 @@ export interface GenerateResult {
   /** The answer's tokens; a stop token that ended it is the last one. */
   readonly tokenIds: readonly number[]
   readonly finishReason: FinishReason
+  /** One for each of `tokenIds`, if they were asked for. */
+  readonly logprobs?: readonly TokenLogprob[] | undefined
+  /** Repeats the answer; absent at temperature 0, which needs none, and for a run that never drew. */
+  readonly seed?: number | undefined
   readonly usage: Usage
   readonly timings: Timings
   /** Where it ran: one word when all stages ran there, such as `cpu`, else each stage with its own. */
@@ -90,7 +97,13 @@ export type EngineEvent =
       readonly total: number
     }
   /** A token, with the text that is certain because of it (often none). */
-  | { readonly type: 'token'; readonly id: number; readonly index: number; readonly text: string }
+  | {
+      readonly type: 'token'
+      readonly id: number
+      readonly index: number
+      readonly text: string
+      readonly logprob?: TokenLogprob | undefined
+    }
 
 /** What a run needs beside its request. */
 export interface RunHooks {

@@ -3,6 +3,7 @@ import { createRandom } from '../core/random.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderState } from '../decoder/decoder-state.js'
 import { type AnswerText, createAnswerText } from '../generation/answer-text.js'
+import type { ChosenLogprob } from '../generation/logprobs.js'
 import { createSampler } from '../generation/sampler.js'
 import { generateTokens } from '../generation/token-loop.js'
 import { describeDevice } from './describe-device.js'
@@ -10,6 +11,8 @@ import type { FinishReason, GenerateRequest, GenerateResult, RunHooks } from './
 import type { EngineStages } from './engine-stages.js'
 import { type PromptInput, preparePrompt } from './prompt-input.js'
 import { RunClock } from './run-clock.js'
+import { checkLogitBias, idleSamplingWarnings } from './sampling-schema.js'
+import { describeLogprob, type TokenLogprob } from './token-logprob.js'
 
 /** Tokens of an answer when the request does not say, as the official code asks for. */
 export const DEFAULT_MAX_TOKENS = 1024
@@ -25,7 +28,9 @@ export class EngineRun {
   private readonly clock: RunClock
   private readonly answer: AnswerText
   private readonly tokenIds: number[] = []
+  private readonly logprobs: TokenLogprob[] = []
   private readonly warnings: string[]
+  private seed: number | undefined
   private prompt: PromptInput = { inputIds: [], tiles: [], imageTokens: 0 }
   private finishReason: FinishReason = 'aborted'
 
@@ -40,7 +45,7 @@ export class EngineRun {
     const stopTexts = tokenizer.stopTokenIds.map(id => tokenizer.decode([id], { skipSpecial: false }))
     const stopStrings = [...request.stop, ...stopTexts].filter(text => text !== '')
     this.answer = createAnswerText(tokenizer.stream({ skipSpecial: true }), stopStrings)
-    this.warnings = idleOptionWarnings(request)
+    this.warnings = idleSamplingWarnings(request.sampling)
   }
 
   /** Run all stages. On abort this returns like any other end; `result` tells. */
@@ -50,6 +55,7 @@ export class EngineRun {
     hooks.onEvent({ type: 'start' })
     let state: DecoderState | undefined
     try {
+      checkLogitBias(this.request.sampling, this.context.stages.tokenizer.vocabSize)
       this.prompt = await preparePrompt(this.context.stages, this.request, hooks.signal)
       const maxTokens = this.checkedMaxTokens()
       const imageEmbeds = await this.encodeImages()
@@ -75,6 +81,8 @@ export class EngineRun {
       text: this.answer.text,
       tokenIds: this.tokenIds,
       finishReason: this.finishReason,
+      ...(this.request.numLogprobs !== undefined && { logprobs: this.logprobs }),
+      ...(this.seed !== undefined && { seed: this.seed }),
       usage: {
         promptTokens,
         imageTokens: this.prompt.imageTokens,
@@ -135,12 +143,14 @@ export class EngineRun {
   }
 
   private async decode(state: DecoderState, logits: FloatTensor, maxTokens: number): Promise<void> {
-    const { stopTokenIds } = this.context.stages.tokenizer
-    const random = createRandom(this.request.seed ?? randomSeed())
-    const sampler = createSampler(this.request.sampling, { random, stopTokenIds })
-    const { nextTurn } = this.context
-    const options = { sampler, stopTokenIds, maxTokens, nextTurn, signal: this.hooks.signal }
-    for await (const { id, index, finishReason } of generateTokens(state, logits, options)) {
+    const { stages, nextTurn } = this.context
+    const { stopTokenIds } = stages.tokenizer
+    const { sampling, numLogprobs, seed = randomSeed() } = this.request
+    if (sampling.temperature) this.seed = seed
+    const sampler = createSampler(sampling, { random: createRandom(seed), stopTokenIds })
+    const { signal } = this.hooks
+    const options = { sampler, stopTokenIds, maxTokens, numLogprobs, nextTurn, signal }
+    for await (const { id, index, finishReason, logprob } of generateTokens(state, logits, options)) {
       if (index === 0) this.clock.enter('decode')
       this.tokenIds.push(id)
       let text = this.answer.push(id)
@@ -149,20 +159,16 @@ export class EngineRun {
         this.finishReason = reason
         text += this.answer.end()
       }
-      this.hooks.onEvent({ type: 'token', id, index, text })
+      this.report(id, index, text, logprob)
       if (reason !== undefined) return
     }
   }
-}
 
-function idleOptionWarnings({ sampling }: GenerateRequest): string[] {
-  if (sampling.temperature) return []
-  return (['topK', 'topP'] as const)
-    .filter(name => sampling[name] !== undefined)
-    .map(
-      name =>
-        `${name}: has no effect at temperature 0, where the most likely token is always taken; set temperature`,
-    )
+  private report(id: number, index: number, text: string, chosen: ChosenLogprob | undefined): void {
+    const logprob = chosen && describeLogprob(this.context.stages.tokenizer, chosen)
+    if (logprob) this.logprobs.push(logprob)
+    this.hooks.onEvent({ type: 'token', id, index, text, ...(logprob && { logprob }) })
+  }
 }
 
 /** One tensor with the rows of all, without a copy when there is only one. */

@@ -10,9 +10,11 @@ import type { ModelInfo } from './stages.js'
 export interface EngineStages {
   readonly info: ModelInfo
   readonly tokenizer: {
+    readonly vocabSize: number
     readonly stopTokenIds: readonly number[]
     encodePrompt(messages: readonly Message[], tileCounts: readonly number[]): ArrayLike<number>
     decode(tokenIds: readonly number[], options: { readonly skipSpecial: boolean }): string
+    tokenBytes(id: number): Uint8Array
     stream(options: { readonly skipSpecial: boolean }): TokenTextStream
   }
   readonly tiler: {

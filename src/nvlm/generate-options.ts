@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
-import type { SamplingOptions } from '../generation/sampler.js'
+import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { ImageInput } from '../platform/image-input.js'
 import type { ContentPart, Message } from '../tokenizer/messages.js'
 import { abortSignalSchema, checkOptions } from './check-options.js'
 import type { GenerateRequest, PromptRequest, TileOptions } from './engine-client.js'
+import { numLogprobsOf, pickSampling, samplingShape } from './sampling-schema.js'
 
 /** What to ask: the short form (`prompt`, with `images` and `system`) or the long one (`messages`), not both. */
 export interface PromptOptions {
@@ -28,6 +29,12 @@ export interface GenerateOptions extends PromptOptions, SamplingOptions {
   readonly seed?: number | undefined
   /** Most tokens of the answer. Default 1024, or what the context has room for. */
   readonly maxTokens?: number | undefined
+  /**
+   * Give the log-probability of each token, with this many of the likeliest alternatives (`true`: none; at most 20).
+   *
+   * They are of the model's own distribution, before temperature, penalties and the like.
+   */
+  readonly logprobs?: boolean | number | undefined
   /** The answer ends before the first of these. */
   readonly stop?: string | readonly string[] | undefined
   readonly signal?: AbortSignal | undefined
@@ -93,20 +100,7 @@ const promptSchema = z.strictObject(promptShape, 'expected an object of options'
 const generateSchema = z.strictObject(
   {
     ...promptShape,
-    temperature: z
-      .number('expected a number')
-      .min(0, 'expected 0 (always the most likely token) or more')
-      .optional(),
-    topK: count,
-    topP: z.number('expected a number').min(0, 'expected 0 to 1').max(1, 'expected 0 to 1').optional(),
-    repetitionPenalty: z
-      .number('expected a number')
-      .positive('expected more than 0 (1 changes nothing)')
-      .optional(),
-    noRepeatNgram: count,
-    minTokens: count,
-    seed: z.int('expected an integer').min(0, 'expected an integer of 0 or more').optional(),
-    maxTokens: count,
+    ...samplingShape,
     stop: z.union([stopString, z.array(stopString)], 'expected a string or a list of strings').optional(),
     signal: abortSignalSchema.optional(),
   },
@@ -121,19 +115,13 @@ const generateSchema = z.strictObject(
  */
 export function parseGenerateOptions(options: GenerateOptions, submittedAt: number): GenerateRequest {
   const checked: GenerateOptions = checkOptions(generateSchema, options, 'generate') as GenerateOptions
-  const { temperature, topK, topP, repetitionPenalty, noRepeatNgram, minTokens } = checked
-  const { seed, maxTokens, stop = [] } = checked
-  if (minTokens !== undefined && maxTokens !== undefined && minTokens > maxTokens) {
-    throw new NVLMError(
-      'INVALID_OPTION',
-      `generate: option "minTokens": ${minTokens} is more than maxTokens ${maxTokens}`,
-    )
-  }
+  const { seed, maxTokens, logprobs, stop = [] } = checked
   return {
     ...toPromptRequest(checked, 'generate'),
-    sampling: { temperature, topK, topP, repetitionPenalty, noRepeatNgram, minTokens },
+    sampling: pickSampling(checked),
     seed,
     maxTokens,
+    numLogprobs: numLogprobsOf(logprobs),
     stop: typeof stop === 'string' ? [stop] : stop,
     submittedAt,
   }

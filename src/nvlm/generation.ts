@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import { DeltaLog } from './delta-log.js'
 import type { EngineEvent, GenerateResult, RunHooks } from './engine-client.js'
+import type { TokenLogprob } from './token-logprob.js'
 
 /** Where a generation stands. */
 export type GenerationStatus = 'idle' | 'queued' | 'running' | 'done' | 'aborted' | 'error'
@@ -12,6 +13,8 @@ export interface TokenEvent {
   readonly index: number
   /** Text that is certain because of this token; empty while a character, a stop string or white space may go on. */
   readonly text: string
+  /** With the option `logprobs` only. */
+  readonly logprob?: TokenLogprob | undefined
 }
 
 /** How far the work before the first token is. */
@@ -212,11 +215,11 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
       const { stage, done, total } = event
       this.emit('progress', { stage, done, total })
     } else {
-      const { id, index, text } = event
+      const { id, index, text, logprob } = event
       if (text !== '') this.log.push(text)
       // what was on its way when the caller said stop is in the log and in `partial`, but no news any more
       if (this.controller.signal.aborted) return
-      this.emit('token', { id, index, text })
+      this.emit('token', { id, index, text, ...(logprob && { logprob }) })
       if (text !== '' && !this.controller.signal.aborted) this.emit('text', text, this.log.text)
     }
   }

@@ -1,4 +1,5 @@
 import type { Session } from '../backend/backend.js'
+import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 
@@ -24,7 +25,7 @@ export class Projector {
    *
    * @param features - float32 [numTiles, side * side, visionHiddenSize], patches row-major
    * @returns float32 [numTiles * tokensPerTile, hiddenSize]
-   * @throws {NVLMError} INVALID_OPTION if the shape does not fit the model
+   * @throws {NVLMError} INVALID_OPTION if the shape does not fit the model, NUMERIC if an embedding is not finite
    */
   async project(features: FloatTensor): Promise<FloatTensor> {
     const { visionHiddenSize, hiddenSize, shuffleFactor } = this.shape
@@ -47,7 +48,9 @@ export class Projector {
     // the split of both sides into blocks is part of the shape, so that the graph only transposes
     const dims = [numTiles, tokensPerSide, shuffleFactor, tokensPerSide, shuffleFactor, visionHiddenSize]
     const outputs = await this.session.run({ features: { type: 'float32', data: features.data, dims } })
-    return { data: outputs.imageEmbeds!.data as Float32Array, dims: [numTokens, hiddenSize] }
+    const data = outputs.imageEmbeds!.data as Float32Array
+    assertFinite(data, 'projector: image embeddings')
+    return { data, dims: [numTokens, hiddenSize] }
   }
 
   /** Free the session. */

@@ -64,6 +64,12 @@ export class TokenDecoder {
     return { push, flush: () => utf8.decode() }
   }
 
+  /** Bytes of one token's text, those of added tokens too. The caller may change them. */
+  tokenBytes(id: number): Uint8Array {
+    const added = this.addedTokens.get(id)
+    return added === undefined ? this.bytesOf(id).slice() : new TextEncoder().encode(added.text)
+  }
+
   private bytesOf(id: number): Uint8Array {
     const bytes = this.bytes[id] ?? this.spell(id)
     this.bytes[id] = bytes

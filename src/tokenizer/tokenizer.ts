@@ -126,6 +126,16 @@ export class Tokenizer {
     return this.decoder.decode(checked, options)
   }
 
+  /**
+   * Bytes of one token's text, UTF-8 that may begin or end inside a character.
+   *
+   * @throws {NVLMError} INVALID_OPTION for an id outside of 0 to `vocabSize - 1`
+   */
+  tokenBytes(id: number): Uint8Array {
+    this.checkId(id)
+    return this.decoder.tokenBytes(id)
+  }
+
   /** Decode ids one by one; the joined pieces are what `decode` gives for all of them. */
   stream(options: DecodeOptions = {}): TokenTextStream {
     const stream = this.decoder.stream(options)

@@ -1,4 +1,5 @@
 import type { Session } from '../backend/backend.js'
+import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 
@@ -23,7 +24,7 @@ export class VisionEncoder {
    * @param pixelValues - float32 [numTiles, 3, tileSize, tileSize], RGB, normalised
    * @param options.signal - looked at between tiles
    * @returns float32 [numTiles, patches, hiddenSize], patches row-major, class token dropped
-   * @throws {NVLMError} INVALID_OPTION if the shape does not fit the model
+   * @throws {NVLMError} INVALID_OPTION if the shape does not fit the model, NUMERIC if a feature is not finite
    */
   async encode(
     pixelValues: FloatTensor,
@@ -39,7 +40,9 @@ export class VisionEncoder {
       const outputs = await this.session.run({
         pixelValues: { type: 'float32', data, dims: [1, 3, tileSize, tileSize] },
       })
-      features.set(outputs.features!.data as Float32Array, tile * numPatches * this.shape.hiddenSize)
+      const tileFeatures = outputs.features!.data as Float32Array
+      assertFinite(tileFeatures, `vision encoder: features of tile ${tile}`)
+      features.set(tileFeatures, tile * numPatches * this.shape.hiddenSize)
     }
     return { data: features, dims: [numTiles, numPatches, this.shape.hiddenSize] }
   }

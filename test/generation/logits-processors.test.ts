@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  addLogitBias,
+  applyCountPenalties,
   applyMinTokens,
   applyRepetitionPenalty,
   applyTemperature,
   banRepeatedNgrams,
+  keepMinP,
   keepTopK,
   keepTopP,
 } from '../../src/generation/logits-processors.js'
@@ -113,5 +116,35 @@ describe('logits processors', () => {
     const later = Float32Array.of(0, 0, 0)
     applyMinTokens(later, [1, 1, 1], 3, [2])
     expect(later[2]).toBe(0)
+  })
+
+  test('min-p keeps what has the given part of the best token’s probability', () => {
+    const minPs = fc.double({ min: 0, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(logitsOf, minPs, (logits, minP) => {
+        const max = Math.max(...logits)
+        const expected = logits.map(value => (Math.exp(value - max) < minP ? -Infinity : value))
+        keepMinP(logits, minP)
+        expect(logits).toEqual(expected)
+        expect(Math.max(...logits)).toBe(max)
+      }),
+    )
+  })
+
+  test('OpenAI’s penalties count the tokens of the answer', () => {
+    const logits = Float32Array.of(1, 1, 1, 1)
+    applyCountPenalties(logits, [2, 0, 2, 2], { frequencyPenalty: 0.5, presencePenalty: 0.25 })
+    expect(logits).toEqual(Float32Array.of(0.25, 1, -0.75, 1))
+    applyCountPenalties(logits, [1], { frequencyPenalty: 0, presencePenalty: -1 })
+    expect(logits[1]).toBe(2)
+  })
+
+  test('a logit bias is added to the tokens it names', () => {
+    const logits = Float32Array.of(1, 2, 3)
+    addLogitBias(logits, { 0: 5, 2: -100 })
+    expect(logits).toEqual(Float32Array.of(6, 2, -97))
+    expect(() => addLogitBias(logits, { 3: 1 })).toThrowError(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: 'logitBias: token id 3; expected 0 to 2' }),
+    )
   })
 })

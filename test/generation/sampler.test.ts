@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createRandom, type Random } from '../../src/core/random.js'
-import { createSampler, type SamplingOptions } from '../../src/generation/sampler.js'
+import { createSampler } from '../../src/generation/sampler.js'
+import type { SamplingOptions } from '../../src/generation/sampling-options.js'
 
 const NO_RANDOM: Random = {
   next() {
@@ -38,6 +39,9 @@ describe('sampler', () => {
     expect(sampler({ repetitionPenalty: 2 }).sample(logits, [2])).toBe(1)
     expect(sampler({ noRepeatNgram: 1 }).sample(logits, [2, 1])).toBe(0)
     expect(sampler({ minTokens: 1 }, NO_RANDOM, [2]).sample(logits, [])).toBe(1)
+    expect(sampler({ frequencyPenalty: 0.6 }).sample(logits, [2, 2])).toBe(1)
+    expect(sampler({ presencePenalty: 1.5 }).sample(logits, [2])).toBe(1)
+    expect(sampler({ logitBias: { 0: 5 } }).sample(logits, [])).toBe(0)
   })
 
   test.each([
@@ -89,6 +93,24 @@ describe('sampler', () => {
       }
     },
   )
+
+  test('applies its rules in the documented order', () => {
+    // the bias comes before the repetition penalty, which divides what the bias made positive
+    const biased = sampler({ logitBias: { 1: 4 }, repetitionPenalty: 2 })
+    expect(biased.sample(Float32Array.of(2.6, 1), [1])).toBe(0)
+    expect(biased.sample(Float32Array.of(2.4, 1), [1])).toBe(1)
+    // the repetition penalty comes before OpenAI's: (4 / 2) - 1 = 1, not (4 - 1) / 2 = 1.5
+    const penalised = sampler({ repetitionPenalty: 2, presencePenalty: 1 })
+    expect(penalised.sample(Float32Array.of(1.2, 4), [1])).toBe(0)
+    // minTokens wins over a bias that forces the stop token
+    expect(
+      sampler({ logitBias: { 1: 100 }, minTokens: 1 }, NO_RANDOM, [1]).sample(Float32Array.of(0, 0), []),
+    ).toBe(0)
+    // minP comes after the temperature: at 0.5 the second token has e^-2 = 0.14 of the first, at 1 it has e^-1 = 0.37
+    const logits = Float32Array.of(1, 0)
+    expect(sampler({ temperature: 1, minP: 0.3 }, fixed(0.99)).sample(logits, [])).toBe(1)
+    expect(sampler({ temperature: 0.5, minP: 0.3 }, fixed(0.99)).sample(logits, [])).toBe(0)
+  })
 
   test('says so when every token is ruled out', () => {
     for (const options of [{ noRepeatNgram: 1 }, { noRepeatNgram: 1, temperature: 1 }]) {

@@ -159,6 +159,9 @@ describe('engine', () => {
   test('warns of options that do nothing', async () => {
     const { warnings } = await run(setUp().engine, { prompt: '', topK: 3, topP: 0.5 }).result
     expect(warnings).toEqual([expect.stringMatching(/^topK/), expect.stringMatching(/^topP/)])
+    expect((await run(setUp().engine, { prompt: '', minP: 0.1 }).result).warnings).toEqual([
+      expect.stringMatching(/^minP/),
+    ])
     expect((await run(setUp().engine, { prompt: '', topK: 3, temperature: 1 }).result).warnings).toEqual([])
   })
 
@@ -169,6 +172,49 @@ describe('engine', () => {
     expect(await answer(5)).toBe(await answer(5))
     expect(await answer(5)).not.toBe(await answer(6))
     expect(await answer()).not.toBe(await answer())
+  })
+
+  test('tells the seed that it drew with, so that an answer can be repeated', async () => {
+    const { engine } = setUp({ logits: () => new Float32Array(128) })
+    const options = { prompt: '', temperature: 1, maxTokens: 12 }
+    const first = await run(engine, options).result
+    const again = await run(engine, { ...options, seed: first.seed }).result
+    expect(again.tokenIds).toEqual(first.tokenIds)
+    expect((await run(engine, { prompt: '', maxTokens: 1 }).result).seed).toBeUndefined()
+  })
+
+  test('gives log-probabilities of the model’s own distribution, with the texts of the tokens', async () => {
+    const logits = new Float32Array(128).fill(-100)
+    logits[65] = Math.log(0.75)
+    logits[66] = Math.log(0.25)
+    const { engine } = setUp({ logits: () => logits })
+    const { events, result } = run(engine, {
+      prompt: '',
+      maxTokens: 2,
+      logprobs: 2,
+      logitBias: { 65: -100 },
+      repetitionPenalty: 5,
+    })
+    const { logprobs, tokenIds } = await result
+    expect(tokenIds).toEqual([66, 66])
+    const b = { token: 'B', bytes: [66], id: 66, logprob: expect.closeTo(Math.log(0.25), 6) }
+    const a = { token: 'A', bytes: [65], id: 65, logprob: expect.closeTo(Math.log(0.75), 6) }
+    expect(logprobs).toEqual([
+      { ...b, top: [a, b] },
+      { ...b, top: [a, b] },
+    ])
+    expect(events.flatMap(event => (event.type === 'token' ? [event.logprob] : []))).toEqual(logprobs)
+    expect((await run(engine, { prompt: '', maxTokens: 1 }).result).logprobs).toBeUndefined()
+  })
+
+  test('refuses a logit bias for a token that does not exist, before any stage runs', async () => {
+    const { engine, stages } = setUp()
+    const { result } = run(engine, { prompt: '', images: ['1'], logitBias: { 128: 1 } })
+    await expect(result).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: 'logitBias: token id 128; expected 0 to 127',
+    })
+    expect(stages.log).toEqual([])
   })
 
   test('passes errors of the stages on, frees the state and goes on with the next request', async () => {

@@ -29,9 +29,11 @@ export class FakeStages implements EngineStages {
   readonly states: FakeDecoderState[] = []
   readonly info: ModelInfo
   readonly tokenizer: EngineStages['tokenizer'] = {
+    vocabSize: VOCAB_SIZE,
     stopTokenIds: [STOP_ID],
     encodePrompt: (messages, tileCounts) => encodePrompt(messages, tileCounts),
     decode: (ids, { skipSpecial }) => ids.map(id => decodeToken(id, skipSpecial)).join(''),
+    tokenBytes: id => new TextEncoder().encode(decodeToken(id, false)),
     stream: ({ skipSpecial }) => ({ push: id => decodeToken(id, skipSpecial), flush: () => '' }),
   }
 

@@ -70,6 +70,11 @@ describe('generate options', () => {
     expect(generate({ prompt: 'q' }).stop).toEqual([])
   })
 
+  test('about log-probabilities become a number of alternatives', () => {
+    const numLogprobs = (logprobs: unknown) => generate({ prompt: 'q', logprobs }).numLogprobs
+    expect([true, 0, 5, false, undefined].map(numLogprobs)).toEqual([0, 0, 5, undefined, undefined])
+  })
+
   const user = { role: 'user', content: 'q' }
   test.each<[unknown, RegExp]>([
     [{ prompt: 'q', temprature: 1 }, /unknown option "temprature"/],
@@ -99,6 +104,15 @@ describe('generate options', () => {
     [{ prompt: 'q', topK: 1.5 }, /option "topK": expected an integer/],
     [{ prompt: 'q', topP: 1.1 }, /option "topP": expected 0 to 1/],
     [{ prompt: 'q', repetitionPenalty: 0 }, /option "repetitionPenalty": expected more than 0/],
+    [{ prompt: 'q', minP: -0.1 }, /option "minP": expected 0 to 1/],
+    [{ prompt: 'q', presencePenalty: 2.1 }, /option "presencePenalty": expected -2 to 2/],
+    [{ prompt: 'q', frequencyPenalty: '1' }, /option "frequencyPenalty": expected a number/],
+    [{ prompt: 'q', logitBias: { a: 1 } }, /option "logitBias.a": expected an object with token ids as keys/],
+    [{ prompt: 'q', logitBias: { 1: 101 } }, /option "logitBias.1": expected -100 to 100/],
+    [{ prompt: 'q', logitBias: 5 }, /option "logitBias": expected an object/],
+    [{ prompt: 'q', logprobs: '5' }, /option "logprobs": expected true, false/],
+    [{ prompt: 'q', logprobs: 21 }, /option "logprobs": expected true, false or 0 to 20/],
+    [{ prompt: 'q', noRepeatNgram: 0 }, /option "noRepeatNgram": expected an integer of 1/],
     [{ prompt: 'q', seed: -1 }, /option "seed"/],
     [{ prompt: 'q', maxTokens: 0 }, /option "maxTokens": expected an integer of 1 or more/],
     [{ prompt: 'q', maxTokens: 2, minTokens: 3 }, /"minTokens": 3 is more than maxTokens 2/],

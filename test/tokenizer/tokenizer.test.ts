@@ -78,6 +78,18 @@ describe('encode and decode', () => {
 })
 
 describe('stream', () => {
+  test('gives the same text as the bytes of its tokens joined', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), text => {
+        const ids = real.encode(text)
+        const bytes = Buffer.concat(ids.map(id => real.tokenBytes(id)))
+        expect(bytes.toString()).toBe(real.decode(ids))
+      }),
+    )
+    expect(Buffer.from(real.tokenBytes(real.tokenId('<|im_end|>')!)).toString()).toBe('<|im_end|>')
+    expect(() => real.tokenBytes(-1)).toThrowError(/token id -1/)
+  })
+
   test('gives the same text as decode', () => {
     fc.assert(
       fc.property(anyIds, fc.boolean(), (ids, skipSpecial) => {

@@ -154,7 +154,9 @@ function attention(
   graph.output(`newKey.${layer}`, keys, 'float32', [numKeyValueHeads, 'length', headDim])
   graph.output(`newValue.${layer}`, values, 'float32', [numKeyValueHeads, 'length', headDim])
   // rows of one head lie together, so that equal parts of all rows are the heads
-  const [q, k, v] = [queries, keys, values].map(x => split(graph, reshape(graph, x, [-1, headDim]), numKeyValueHeads, 0))
+  const [q, k, v] = [queries, keys, values].map(x =>
+    split(graph, reshape(graph, x, [-1, headDim]), numKeyValueHeads, 0),
+  )
   const attended = q!.map((query, head) => {
     return attendOneHead(graph, { query, key: k![head]!, value: v![head]! }, config, layer, head, shared)
   })
