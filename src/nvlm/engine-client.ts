@@ -111,7 +111,7 @@ export interface RunHooks {
   readonly signal: AbortSignal
 }
 
-/** Runs requests one after the other: in this thread, or in another one. */
+/** Runs requests, beginning in the order they came: in this thread, or in another one. */
 export interface EngineClient {
   readonly info: ModelInfo
   /**

@@ -19,12 +19,14 @@ import type { ModelInfo } from './stages.js'
 export interface EngineOptions {
   /** Resolves after the event loop went round once: lets aborts in between two steps. */
   readonly nextTurn: () => Promise<void>
+  /** Most requests that run at once, taking turns step by step; default 1. */
+  readonly concurrency?: number | undefined
 }
 
-/** Runs requests on a model's stages in this thread, one at a time in the order they came. Owns the stages. */
+/** Runs requests on a model's stages in this thread, beginning in the order they came. Owns the stages. */
 export class Engine implements EngineClient {
   readonly info: ModelInfo
-  private readonly queue = new RunQueue()
+  private readonly queue: RunQueue
   private readonly closing = new AbortController()
   private disposing: Promise<void> | undefined
 
@@ -33,6 +35,7 @@ export class Engine implements EngineClient {
     private readonly options: EngineOptions,
   ) {
     this.info = stages.info
+    this.queue = new RunQueue(options.concurrency)
   }
 
   async run(request: GenerateRequest, hooks: RunHooks): Promise<GenerateResult> {

@@ -1,7 +1,7 @@
 import { Engine } from './engine.js'
 import type { EngineClient } from './engine-client.js'
 import type { EngineStages } from './engine-stages.js'
-import { type LoadOptions, parseLoadOptions, type StageSettings } from './load-options.js'
+import { type EngineSettings, type LoadOptions, parseLoadOptions } from './load-options.js'
 import type { StageOptions } from './stage-options.js'
 
 /** What watches over loading. */
@@ -10,7 +10,7 @@ export type LoadHooks = Pick<StageOptions, 'onProgress' | 'signal'>
 /** What the entry file brings: how stages are loaded here, and how a worker is started. */
 export interface EngineRuntime {
   loadStages(folder: string, options: StageOptions): Promise<EngineStages>
-  startWorker(folder: string, settings: StageSettings, hooks: LoadHooks): Promise<EngineClient>
+  startWorker(folder: string, settings: EngineSettings, hooks: LoadHooks): Promise<EngineClient>
   /** See `EngineOptions`. */
   readonly nextTurn: () => Promise<void>
 }
@@ -28,6 +28,7 @@ export async function loadEngine(
   const { worker, backend, onProgress, signal, ...settings } = parseLoadOptions(options)
   signal?.throwIfAborted()
   if (worker) return runtime.startWorker(folder, settings, { onProgress, signal })
-  const stages = await runtime.loadStages(folder, { ...settings, backend, onProgress, signal })
-  return new Engine(stages, { nextTurn: runtime.nextTurn })
+  const { concurrency, ...stageSettings } = settings
+  const stages = await runtime.loadStages(folder, { ...stageSettings, backend, onProgress, signal })
+  return new Engine(stages, { nextTurn: runtime.nextTurn, concurrency })
 }

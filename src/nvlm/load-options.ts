@@ -10,13 +10,30 @@ export interface LoadOptions extends StageOptions {
    * a `backend`, which can't move to another thread.
    */
   readonly worker?: boolean | undefined
+  /**
+   * Most generations that run at once; the others wait in line. Default 1.
+   *
+   * They take turns token by token, so all of them move on, each as much slower as there are others: one model
+   * computes one step at a time. Their answers are those that they would have alone. Each holds its own keys and values.
+   */
+  readonly concurrency?: number | undefined
 }
 
-/** The options that are plain data, which can be sent to another thread. */
+/** The options of the stages that are plain data, which can be sent to another thread. */
 export type StageSettings = Omit<StageOptions, 'backend' | 'signal' | 'onProgress'>
 
+/** All options that are plain data. */
+export type EngineSettings = StageSettings & Pick<LoadOptions, 'concurrency'>
+
 const loadSchema = stageOptionsSchema
-  .extend({ worker: z.boolean('expected true or false').optional() })
+  .extend({
+    worker: z.boolean('expected true or false').optional(),
+    concurrency: z
+      .int('expected an integer')
+      .min(1, 'expected 1 to 1000')
+      .max(1000, 'expected 1 to 1000')
+      .optional(),
+  })
   .strict()
 
 /**

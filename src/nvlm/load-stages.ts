@@ -1,4 +1,5 @@
 import type { Backend, Device, Session } from '../backend/backend.js'
+import { SerialRuns } from '../backend/serial-runs.js'
 import { NVLMError } from '../core/errors.js'
 import { Decoder } from '../decoder/decoder.js'
 import { EmbeddingTable } from '../decoder/embedding-table.js'
@@ -50,13 +51,15 @@ export async function loadStages(
     vocabSize: model.config.decoder.vocabSize,
   })
   const sessions: Partial<Record<PartName, Session>> = {}
+  const turns = new SerialRuns()
   try {
     for (const [index, part] of PARTS.entries()) {
       report(part, index + 2)
       const graph = model.graphs[part]
       if (graph === undefined) continue
       const source = { model: graph, dataFolder: model.dataFolder, name: part }
-      sessions[part] = await backend.createSession(source, { device, numThreads: settings.numThreads })
+      const session = await backend.createSession(source, { device, numThreads: settings.numThreads })
+      sessions[part] = turns.wrap(session)
     }
     const file = await files.open(model.embedding.path)
     const embeddings = new EmbeddingTable(file, model.embedding)

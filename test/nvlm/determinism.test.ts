@@ -16,7 +16,13 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function drawMany(numThreads: number, numAnswers: number, seed: number): Promise<string[]> {
   const script = join(folder, 'draw-many.mjs')
-  const args = [checkpointFolder('nvlmd-tiny-fp32'), imagePath('images/c_200x90.png'), numThreads, numAnswers, seed]
+  const args = [
+    checkpointFolder('nvlmd-tiny-fp32'),
+    imagePath('images/c_200x90.png'),
+    numThreads,
+    numAnswers,
+    seed,
+  ]
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args.map(String)])
   return JSON.parse(stdout)
 }
@@ -28,4 +34,4 @@ test('a seed gives the same answer 100 times of 100, over restarts and numbers o
   expect(new Set(answers).size).toBe(1)
   const [other] = await drawMany(2, 1, 8)
   expect(other).not.toBe(answers[0])
-})
+}, 120_000)

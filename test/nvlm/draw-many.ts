@@ -17,7 +17,7 @@ const options = {
   minP: 0.01,
   frequencyPenalty: 0.3,
   seed: Number(seed),
-  maxTokens: 16,
+  maxTokens: 8,
 }
 const { signal } = new AbortController()
 const answers: string[] = []

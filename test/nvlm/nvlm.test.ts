@@ -98,16 +98,21 @@ describe('loading an engine', () => {
   test('starts a worker with the settings that can cross threads', async () => {
     const calls: unknown[] = []
     const onProgress = () => {}
-    await loadEngine('there', { dtype: 'fp32', numThreads: 1, onProgress }, runtime(calls))
+    await loadEngine('there', { dtype: 'fp32', numThreads: 1, concurrency: 2, onProgress }, runtime(calls))
     expect(calls).toEqual([
-      ['worker', 'there', { dtype: 'fp32', numThreads: 1 }, { onProgress, signal: undefined }],
+      [
+        'worker',
+        'there',
+        { dtype: 'fp32', numThreads: 1, concurrency: 2 },
+        { onProgress, signal: undefined },
+      ],
     ])
   })
 
   test('stays in this thread when asked to, or with a backend', async () => {
     const calls: unknown[] = []
     const backend = { name: 'mine', devices: ['cpu' as const], createSession: async () => ({}) as never }
-    await loadEngine('there', { worker: false, contextLength: 9 }, runtime(calls))
+    await loadEngine('there', { worker: false, concurrency: 3, contextLength: 9 }, runtime(calls))
     await loadEngine('there', { backend }, runtime(calls))
     expect(calls).toEqual([
       ['stages', 'there', { contextLength: 9 }],

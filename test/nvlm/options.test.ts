@@ -155,6 +155,7 @@ describe('load options', () => {
     [{ device: 'gpu' }, /option "device"/],
     [{ dtype: 'q4' }, /option "dtype"/],
     [{ contextLength: 0 }, /option "contextLength"/],
+    [{ concurrency: 0 }, /option "concurrency": expected 1 to 1000/],
     [{ thread: 1 }, /unknown option "thread"/],
     [{ signal: 5 }, /option "signal"/],
     [{ onProgress: 5 }, /option "onProgress"/],

@@ -1,6 +1,6 @@
 import { type ErrorCode, type ErrorDetails, NVLMError } from '../../core/errors.js'
 import type { EngineEvent, GenerateRequest, GenerateResult, PromptRequest, Usage } from '../engine-client.js'
-import type { StageSettings } from '../load-options.js'
+import type { EngineSettings } from '../load-options.js'
 import type { LoadProgress } from '../stage-options.js'
 import type { ModelInfo } from '../stages.js'
 import type { ExitFlags } from './exit-guard.js'
@@ -9,7 +9,7 @@ import type { ExitFlags } from './exit-guard.js'
 export interface WorkerStart {
   readonly folder: string
   readonly exitFlags: ExitFlags
-  readonly options: StageSettings
+  readonly options: EngineSettings
 }
 
 /** From the host to the worker. `id` tells requests apart. */

@@ -9,6 +9,8 @@ import { encodeError, type HostMessage, type WorkerMessage } from './protocol.js
 export interface ServeOptions {
   readonly load: (hooks: LoadHooks) => Promise<EngineStages>
   readonly nextTurn: () => Promise<void>
+  /** See `EngineOptions`. */
+  readonly concurrency?: number | undefined
 }
 
 /**
@@ -29,7 +31,8 @@ export async function serveEngine(port: MessagePort, options: ServeOptions): Pro
   }
   try {
     const stages = await options.load(hooks)
-    const engine = new Engine(stages, { nextTurn: options.nextTurn })
+    const { nextTurn, concurrency } = options
+    const engine = new Engine(stages, { nextTurn, concurrency })
     port.off('message', closeEarly)
     if (loading.signal.aborted) {
       await engine.dispose()

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { EngineClient } from '../engine-client.js'
 import type { LoadHooks } from '../load-engine.js'
-import type { StageSettings } from '../load-options.js'
+import type { EngineSettings } from '../load-options.js'
 import type { ModelInfo } from '../stages.js'
 import { createExitFlags, delayExit } from './exit-guard.js'
 import { decodeError, engineFailed, type WorkerMessage, type WorkerStart } from './protocol.js'
@@ -18,7 +18,7 @@ import { WorkerClient } from './worker-client.js'
 export async function startEngineWorker(
   workerUrl: URL,
   folder: string,
-  options: StageSettings,
+  options: EngineSettings,
   hooks: LoadHooks,
 ): Promise<EngineClient> {
   const exitFlags = createExitFlags()

@@ -1,0 +1,26 @@
+import type { Session } from './backend.js'
+
+/**
+ * Lets several callers share the sessions of one model: their runs take turns, first come first served.
+ *
+ * A caller that waits for each of its runs thus gets every n-th turn of n callers, however long the others go on.
+ */
+export class SerialRuns {
+  private tail: Promise<unknown> = Promise.resolve()
+
+  /** The same session, whose calls may overlap. */
+  wrap(session: Session): Session {
+    return {
+      inputNames: session.inputNames,
+      outputNames: session.outputNames,
+      run: feeds => this.enqueue(() => session.run(feeds)),
+      dispose: () => this.enqueue(() => session.dispose()),
+    }
+  }
+
+  private enqueue<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(call)
+    this.tail = result.catch(() => {})
+    return result
+  }
+}

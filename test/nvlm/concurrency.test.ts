@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { Engine } from '../../src/nvlm/engine.js'
+import type { GenerateOptions } from '../../src/nvlm/generate-options.js'
+import { loadStages } from '../../src/nvlm/load-stages.js'
+import { NVLM } from '../../src/nvlm/nvlm.js'
+import { nextTurn, nodeHost } from '../../src/nvlm/worker/node-host.js'
+import { checkpointFolder, imagePath } from '../support/official-golden.js'
+import { FakeStages } from './fake-stages.js'
+
+const REQUESTS: readonly GenerateOptions[] = [
+  { prompt: 'What is this?', images: [imagePath('images/c_200x90.png')], maxTokens: 24, minTokens: 24 },
+  { prompt: 'Hello', temperature: 1, seed: 3, maxTokens: 24, minTokens: 24 },
+  { prompt: 'And '.repeat(300), maxTokens: 24, minTokens: 24 },
+  { prompt: 'Count to ten.', repetitionPenalty: 1.5, maxTokens: 24, minTokens: 24 },
+]
+
+async function load(concurrency: number): Promise<NVLM> {
+  const stages = await loadStages(nodeHost, checkpointFolder('nvlmd-tiny-fp32'), { device: 'cpu' })
+  return new NVLM(new Engine(stages, { nextTurn, concurrency }))
+}
+
+describe('several generations at once', () => {
+  test('give the answers that they give alone', async () => {
+    await using nvlm = await load(REQUESTS.length)
+    const alone: (readonly number[])[] = []
+    for (const request of REQUESTS) alone.push((await nvlm.generate(request)).tokenIds)
+    const together = await Promise.all(REQUESTS.map(request => nvlm.generate(request)))
+    expect(together.map(({ tokenIds }) => tokenIds)).toEqual(alone)
+  })
+
+  test('move on together, token by token', async () => {
+    await using nvlm = await load(3)
+    const order: number[] = []
+    const options = { maxTokens: 20, minTokens: 20 }
+    await Promise.all(
+      [0, 1, 2].map(number => nvlm.generate('Hello', options).on('token', () => order.push(number))),
+    )
+    const counts = [0, 0, 0]
+    for (const number of order) {
+      counts[number]!++
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+    }
+    expect(counts).toEqual([20, 20, 20])
+  })
+
+  test('do not wait for the whole of another one’s long prompt', async () => {
+    await using nvlm = await load(2)
+    const ended: string[] = []
+    const long = nvlm.generate('word '.repeat(1500), { maxTokens: 1 }).finally(() => ended.push('long'))
+    const short = nvlm.generate('Hi', { maxTokens: 3, minTokens: 3 }).finally(() => ended.push('short'))
+    await Promise.all([long, short])
+    expect(ended).toEqual(['short', 'long'])
+  })
+
+  test('are as many as `concurrency` says, and the rest wait in line', async () => {
+    const stages = new FakeStages({ work: nextTurn, answer: () => 'abcdef' })
+    await using nvlm = new NVLM(new Engine(stages, { nextTurn, concurrency: 2 }))
+    const replies = Array.from({ length: 5 }, (_, i) => nvlm.generate(`${i}`))
+    const seen: number[] = []
+    for (const reply of replies) {
+      reply.on('token', () => seen.push(replies.filter(({ status }) => status === 'running').length))
+    }
+    await Promise.all(replies)
+    expect(Math.max(...seen)).toBe(2)
+  })
+
+  test('are aborted one by one', async () => {
+    await using nvlm = await load(2)
+    const options = { maxTokens: 30, minTokens: 30 }
+    const stopped = nvlm.generate('Hello', options)
+    const other = nvlm.generate('Hello', options)
+    stopped.on('token', ({ index }) => index === 4 && stopped.abort('enough'))
+    await expect(stopped).rejects.toBe('enough')
+    expect(stopped.partial?.tokenIds).toEqual((await other).tokenIds.slice(0, 5))
+  })
+})
