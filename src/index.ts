@@ -18,17 +18,19 @@ export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
 export type { FinishReason, GenerateResult, Timings, Usage } from './nvlm/engine-client.js'
 export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'
-export {
-  Generation,
-  type GenerationEvents,
-  type GenerationProgress,
-  type GenerationStatus,
-  type TokenEvent,
-} from './nvlm/generation.js'
+export { Generation } from './nvlm/generation.js'
+export type {
+  GenerationEvents,
+  GenerationProgress,
+  GenerationStatus,
+  TokenEvent,
+} from './nvlm/generation-events.js'
 export type { ModelInspection } from './nvlm/inspect-model.js'
 export type { LoadOptions } from './nvlm/load-options.js'
 export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
 export type { ComputeType, ModelInfo, PartName, Stages } from './nvlm/stages.js'
+export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'
+export type { StreamPart } from './nvlm/stream-parts.js'
 export type { LogprobEntry, TokenLogprob } from './nvlm/token-logprob.js'
 export type { BlobLike, ImageInput, PixelsLike, SharpLike } from './platform/image-input.js'
 export type { Manifest } from './prepare/manifest.js'

@@ -1,6 +1,6 @@
 import type { Tiles } from '../image/tiles.js'
 import type { GenerateResult } from '../nvlm/engine-client.js'
-import type { GenerationProgress } from '../nvlm/generation.js'
+import type { GenerationProgress } from '../nvlm/generation-events.js'
 
 /** What the commands need of the library; `src/cli.ts` binds it to the real one, tests to a fake. */
 export interface CliApi {

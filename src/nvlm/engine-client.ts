@@ -1,6 +1,7 @@
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { Message } from '../tokenizer/messages.js'
 import type { ModelInfo } from './stages.js'
+import type { StreamPart } from './stream-parts.js'
 import type { TokenLogprob } from './token-logprob.js'
 
 /** How the pictures of a request are cut; what is absent is as the model has it. */
@@ -88,7 +89,9 @@ export interface GenerateResult {
 /** What happens during a run. */
 export type EngineEvent =
   /** It left the queue. */
-  | { readonly type: 'start' }
+  | Extract<StreamPart, { type: 'start' }>
+  /** A picture was encoded, or found in the cache. */
+  | Extract<StreamPart, { type: 'image' }>
   /** Pictures encoded, or prompt tokens read. */
   | {
       readonly type: 'progress'

@@ -52,7 +52,8 @@ export class EngineRun {
   async execute(): Promise<void> {
     const { hooks, clock } = this
     clock.enter('preprocess')
-    hooks.onEvent({ type: 'start' })
+    const { id: modelId } = this.context.stages.info
+    hooks.onEvent({ type: 'start', modelId, warnings: [...this.warnings] })
     let state: DecoderState | undefined
     try {
       checkLogitBias(this.request.sampling, this.context.stages.tokenizer.vocabSize)

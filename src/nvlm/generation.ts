@@ -1,65 +1,48 @@
-import { EventEmitter } from 'eventemitter3'
-import { DeltaLog } from './delta-log.js'
 import type { EngineEvent, GenerateResult, RunHooks } from './engine-client.js'
-import type { TokenLogprob } from './token-logprob.js'
-
-/** Where a generation stands. */
-export type GenerationStatus = 'idle' | 'queued' | 'running' | 'done' | 'aborted' | 'error'
-
-/** One token of the answer. */
-export interface TokenEvent {
-  readonly id: number
-  /** 0 for the first. */
-  readonly index: number
-  /** Text that is certain because of this token; empty while a character, a stop string or white space may go on. */
-  readonly text: string
-  /** With the option `logprobs` only. */
-  readonly logprob?: TokenLogprob | undefined
-}
-
-/** How far the work before the first token is. */
-export interface GenerationProgress {
-  /** `vision` counts images, `prefill` tokens of the prompt. */
-  readonly stage: 'vision' | 'prefill'
-  readonly done: number
-  readonly total: number
-}
-
-/** Events of a generation and what their listeners get. */
-export interface GenerationEvents {
-  progress: [progress: GenerationProgress]
-  token: [token: TokenEvent]
-  /** A piece of text and all text so far. */
-  text: [delta: string, text: string]
-  finish: [result: GenerateResult]
-  /** The reason, and what there was by then; undefined if the run failed on its way out. */
-  abort: [reason: unknown, partial: GenerateResult | undefined]
-  error: [error: unknown]
-}
-
-type EventName = keyof GenerationEvents
-type Listener<Name extends EventName> = (...args: GenerationEvents[Name]) => void
+import {
+  GenerationEmitter,
+  type GenerationEventName,
+  type GenerationEvents,
+  type GenerationListener,
+  type GenerationStatus,
+} from './generation-events.js'
+import { PartLog } from './part-log.js'
+import { PartReaders } from './part-readers.js'
+import {
+  CONTENT_TYPES,
+  createByteStream,
+  type ReadableStreamOptions,
+  type ResponseOptions,
+} from './stream-format.js'
+import type { StreamPart } from './stream-parts.js'
 
 /**
  * One answer in the making: iterate it for text, await it for the result, listen to its events, or all of these.
  *
- * - It starts on the next microtask, whoever looks. All ways share one run; a late reader gets everything from the start.
+ * - It starts on the next microtask, whoever looks. All ways share one run. A late reader gets everything from the
+ *   start, a late listener the text so far and the end; `token` and `progress` are told as they happen only.
+ * - A slow reader holds nothing up: what it has not read yet is the text itself, and it gets that in larger pieces.
  * - `abort()` and the signal stop the compute within one step or prefill chunk; then awaiting and iterating throw the
  *   reason. `partial` has what there was.
- * - Leaving a `for await` loop stops the compute too, unless another loop still reads. That is no failure: awaiting it
+ * - Leaving a `for await` loop or cancelling a stream stops the compute too, unless another one still reads. That is no failure: awaiting it
  *   then gives the partial result, `finishReason` `aborted`.
  * - Nobody has to look: a failure that nobody awaits is no unhandled rejection.
  */
 export class Generation implements AsyncIterable<string>, Promise<GenerateResult>, AsyncDisposable {
   readonly [Symbol.toStringTag] = 'Generation'
-  private readonly emitter = new EventEmitter<GenerationEvents>()
+  private readonly emitter = new GenerationEmitter(name => this.missed(name))
   private readonly controller = new AbortController()
-  private readonly log = new DeltaLog()
+  private readonly log = new PartLog()
+  private readonly readers = new PartReaders({
+    log: this.log,
+    failure: () => this.failure,
+    onLeft: () => this.leave(),
+  })
   private readonly outcome: Promise<GenerateResult>
   private currentStatus: GenerationStatus = 'idle'
   private partialResult: GenerateResult | undefined
   private failure: { readonly reason: unknown } | undefined
-  private numReaders = 0
+  private ending: { readonly name: GenerationEventName; readonly args: readonly unknown[] } | undefined
   private wasLeft = false
 
   /**
@@ -80,18 +63,23 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
     return this.partialResult
   }
 
-  on<Name extends EventName>(name: Name, listener: Listener<Name>): this {
-    this.emitter.on(name, listener as never)
+  /** What happens, in order, from the start; progress that nobody waited for is left out. Throws as awaiting does. */
+  get parts(): AsyncIterable<StreamPart> {
+    return { [Symbol.asyncIterator]: () => this.readers.open() }
+  }
+
+  on<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name>): this {
+    this.emitter.add(name, listener, { once: false })
     return this
   }
 
-  once<Name extends EventName>(name: Name, listener: Listener<Name>): this {
-    this.emitter.once(name, listener as never)
+  once<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name>): this {
+    this.emitter.add(name, listener, { once: true })
     return this
   }
 
-  off<Name extends EventName>(name: Name, listener: Listener<Name>): this {
-    this.emitter.off(name, listener as never)
+  off<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name>): this {
+    this.emitter.remove(name, listener)
     return this
   }
 
@@ -130,33 +118,22 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
 
   /** Pieces of the answer from the start; joined, they are its text. */
   [Symbol.asyncIterator](): AsyncIterator<string, undefined> {
-    let index = 0
-    let state: 'new' | 'reading' | 'left' = 'new'
-    const leave = () => {
-      if (state === 'reading') this.numReaders--
-      state = 'left'
-    }
-    const end = { value: undefined, done: true } as const
-    return {
-      next: async () => {
-        if (state === 'new') this.numReaders++
-        if (state !== 'left') state = 'reading'
-        const delta = await this.log.at(index++, () => state === 'left')
-        if (delta !== undefined) return { value: delta, done: false }
-        if (state !== 'left' && this.failure) {
-          leave()
-          throw this.failure.reason
-        }
-        leave()
-        return end
-      },
-      return: async () => {
-        const wasReading = state === 'reading'
-        leave()
-        if (wasReading) await this.leave()
-        return end
-      },
-    }
+    return this.readers.openText()
+  }
+
+  /** The answer as bytes. The stream is a reader from now on: cancelling it stops the compute. */
+  toReadableStream(options: ReadableStreamOptions = {}): ReadableStream<Uint8Array> {
+    const textOnly = (options.format ?? 'text') === 'text'
+    const parts = this.readers.open({ textOnly, isReading: true })
+    return createByteStream(parts, options, () => this.controller.signal.aborted)
+  }
+
+  /** An HTTP response that streams the answer, by default as server-sent events. A client that leaves stops the compute. */
+  toResponse(options: ResponseOptions = {}): Response {
+    const { status = 200, format = 'sse', onError } = options
+    const headers = new Headers({ 'content-type': CONTENT_TYPES[format], 'cache-control': 'no-cache' })
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value)
+    return new Response(this.toReadableStream({ format, onError }), { status, headers })
   }
 
   /** Stop if it still runs, and wait until the compute has stopped. */
@@ -187,15 +164,13 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
 
   private settle(result: GenerateResult): GenerateResult {
     const { aborted, reason } = this.controller.signal
-    if (!aborted) {
-      this.currentStatus = 'done'
-      this.emit('finish', result)
-      return result
-    }
-    this.partialResult = result
-    if (!this.wasLeft) throw reason
-    this.currentStatus = 'aborted'
-    this.emit('abort', reason, result)
+    if (aborted) this.partialResult = result
+    if (aborted && !this.wasLeft) throw reason
+    this.currentStatus = aborted ? 'aborted' : 'done'
+    const { finishReason, usage, timings, warnings } = result
+    this.log.push({ type: 'finish', finishReason, usage, timings, warnings })
+    if (aborted) this.end('abort', reason, result)
+    else this.end('finish', result)
     return result
   }
 
@@ -204,41 +179,48 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
     const { aborted, reason } = this.controller.signal
     this.currentStatus = aborted ? 'aborted' : 'error'
     this.failure = { reason: aborted ? reason : error }
-    if (aborted) this.emit('abort', reason, this.partialResult)
-    else this.emit('error', error)
+    if (aborted) this.end('abort', reason, this.partialResult)
+    else this.end('error', error)
     return this.failure.reason
   }
 
   private take(event: EngineEvent): void {
-    if (event.type === 'start') this.currentStatus = 'running'
-    else if (event.type === 'progress') {
-      const { stage, done, total } = event
-      this.emit('progress', { stage, done, total })
-    } else {
+    if (event.type === 'start') {
+      this.currentStatus = 'running'
+      this.log.push(event)
+    } else if (event.type === 'image') this.log.push(event)
+    else if (event.type === 'progress') this.takeProgress(event)
+    else {
       const { id, index, text, logprob } = event
-      if (text !== '') this.log.push(text)
+      if (text !== '') this.log.push({ type: 'text', text })
       // what was on its way when the caller said stop is in the log and in `partial`, but no news any more
       if (this.controller.signal.aborted) return
-      this.emit('token', { id, index, text, ...(logprob && { logprob }) })
-      if (text !== '' && !this.controller.signal.aborted) this.emit('text', text, this.log.text)
+      this.emitter.emit('token', { id, index, text, ...(logprob && { logprob }) })
+      if (text !== '' && !this.controller.signal.aborted) this.emitter.emit('text', text, this.log.text)
     }
   }
 
-  /** A listener that throws must not end the run: its error surfaces as uncaught, like that of a DOM listener. */
-  private emit<Name extends EventName>(name: Name, ...args: GenerationEvents[Name]): void {
-    try {
-      this.emitter.emit(name, ...(args as never))
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+  private takeProgress({ stage, done, total }: Extract<EngineEvent, { type: 'progress' }>): void {
+    if (stage === 'prefill') this.log.push({ type: 'prefill', done, total })
+    this.emitter.emit('progress', { stage, done, total })
   }
 
-  /** A reader went away; with the last one the work stops. */
+  /** Emit the last event, and keep it for late listeners. */
+  private end<Name extends GenerationEventName>(name: Name, ...args: GenerationEvents[Name]): void {
+    this.ending = { name, args }
+    this.emitter.emit(name, ...args)
+  }
+
+  /** What a listener that comes now has missed. */
+  private missed<Name extends GenerationEventName>(name: Name): GenerationEvents[Name] | undefined {
+    const { text } = this.log
+    if (name === 'text' && text !== '') return [text, text] as never
+    return this.ending?.name === name ? (this.ending.args as never) : undefined
+  }
+
+  /** The last reader went away: the work stops. */
   private async leave(): Promise<void> {
-    this.log.wake()
-    if (this.numReaders > 0 || this.hasEnded()) return
+    if (this.hasEnded()) return
     if (!this.controller.signal.aborted) {
       this.wasLeft = true
       this.abort(new DOMException('the loop over the answer was left', 'AbortError'))

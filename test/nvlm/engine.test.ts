@@ -50,7 +50,7 @@ describe('engine', () => {
     expect(done.tokenIds.at(-1)).toBe(STOP_ID)
     expect(done.tokenIds).toHaveLength(15)
     expect(deltas(events)).toBe(done.text)
-    expect(events[0]).toEqual({ type: 'start' })
+    expect(events[0]).toEqual({ type: 'start', modelId: 'fake-model', warnings: [] })
     expect(events.filter(({ type }) => type === 'progress')).toEqual([
       { type: 'progress', stage: 'vision', done: 1, total: 1 },
       { type: 'progress', stage: 'prefill', done: 8, total: 10 },

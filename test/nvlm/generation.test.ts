@@ -21,7 +21,7 @@ class SlowRun {
     this.numCalls++
     this.hooks = hooks
     await nextTurn()
-    hooks.onEvent({ type: 'start' })
+    hooks.onEvent({ type: 'start', modelId: info.id, warnings: [] })
     let text = ''
     for (const [index, piece] of this.pieces.entries()) {
       await nextTurn()

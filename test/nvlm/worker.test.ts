@@ -47,7 +47,7 @@ describe('an engine in a worker', () => {
       finishReason: 'stop',
       modelId: 'fake-model',
     })
-    expect(events[0]).toEqual({ type: 'start' })
+    expect(events[0]).toEqual({ type: 'start', modelId: 'fake-model', warnings: [] })
     expect(events.map(event => (event.type === 'token' ? event.text : '')).join('')).toBe(result.text)
     expect(events.filter(({ type }) => type === 'progress').length).toBeGreaterThan(1)
     expect(result.timings.queueMs).toBeGreaterThan(0)
