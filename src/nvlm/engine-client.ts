@@ -40,6 +40,8 @@ export interface Usage {
   readonly promptTokens: number
   /** Those of them that are image embeddings. */
   readonly imageTokens: number
+  /** Those of the prompt that an earlier run had read already; 0 when they are only counted. */
+  readonly cachedTokens: number
   /** Tokens of the answer, the stop token included. */
   readonly completionTokens: number
   readonly totalTokens: number

@@ -7,21 +7,16 @@ import type { ChosenLogprob } from '../generation/logprobs.js'
 import { createSampler } from '../generation/sampler.js'
 import { generateTokens } from '../generation/token-loop.js'
 import { describeDevice } from './describe-device.js'
+import { encodeImages } from './encode-images.js'
 import type { FinishReason, GenerateRequest, GenerateResult, RunHooks } from './engine-client.js'
-import type { EngineStages } from './engine-stages.js'
 import { type PromptInput, preparePrompt } from './prompt-input.js'
 import { RunClock } from './run-clock.js'
+import type { RunContext } from './run-context.js'
 import { checkLogitBias, idleSamplingWarnings } from './sampling-schema.js'
 import { describeLogprob, type TokenLogprob } from './token-logprob.js'
 
 /** Tokens of an answer when the request does not say, as the official code asks for. */
 export const DEFAULT_MAX_TOKENS = 1024
-
-/** What all runs of an engine share. */
-export interface RunContext {
-  readonly stages: EngineStages
-  readonly nextTurn: () => Promise<void>
-}
 
 /** One request on its way through the stages. */
 export class EngineRun {
@@ -31,7 +26,8 @@ export class EngineRun {
   private readonly logprobs: TokenLogprob[] = []
   private readonly warnings: string[]
   private seed: number | undefined
-  private prompt: PromptInput = { inputIds: [], tiles: [], imageTokens: 0 }
+  private prompt: PromptInput = { inputIds: [], keys: [], pictures: [], imageTokens: 0 }
+  private cachedTokens = 0
   private finishReason: FinishReason = 'aborted'
 
   constructor(
@@ -50,26 +46,27 @@ export class EngineRun {
 
   /** Run all stages. On abort this returns like any other end; `result` tells. */
   async execute(): Promise<void> {
-    const { hooks, clock } = this
+    const { context, hooks, clock } = this
     clock.enter('preprocess')
     const { id: modelId } = this.context.stages.info
     hooks.onEvent({ type: 'start', modelId, warnings: [...this.warnings] })
     let state: DecoderState | undefined
     try {
-      checkLogitBias(this.request.sampling, this.context.stages.tokenizer.vocabSize)
-      this.prompt = await preparePrompt(this.context.stages, this.request, hooks.signal)
+      checkLogitBias(this.request.sampling, context.stages.tokenizer.vocabSize)
+      this.prompt = await preparePrompt(context.stages, context.pictures, this.request, hooks.signal)
       const maxTokens = this.checkedMaxTokens()
-      const imageEmbeds = await this.encodeImages()
+      state = await context.prefixes.take(this.prompt.keys)
+      this.cachedTokens = state.length
+      const imageEmbeds = await encodeImages(context, this.prompt, state.length, hooks, clock)
       hooks.signal.throwIfAborted()
-      state = await this.context.stages.decoder.open({
-        contextLength: this.prompt.inputIds.length + maxTokens,
-      })
       await this.decode(state, await this.prefill(state, imageEmbeds), maxTokens)
     } catch (error) {
-      if (!hooks.signal.aborted || error !== hooks.signal.reason) throw error
-    } finally {
-      state?.dispose()
+      if (!hooks.signal.aborted || error !== hooks.signal.reason) {
+        state?.dispose()
+        throw error
+      }
     }
+    if (state) context.prefixes.put(state, [...this.prompt.keys, ...this.tokenIds])
   }
 
   /** What there is: the whole after `execute`, the beginning after an abort. */
@@ -87,6 +84,7 @@ export class EngineRun {
       usage: {
         promptTokens,
         imageTokens: this.prompt.imageTokens,
+        cachedTokens: this.cachedTokens,
         completionTokens,
         totalTokens: promptTokens + completionTokens,
       },
@@ -109,7 +107,14 @@ export class EngineRun {
       throw new NVLMError(
         'CONTEXT_OVERFLOW',
         `the prompt needs ${promptTokens} tokens${asked}, the context holds ${contextLength}`,
-        { hint: 'Use fewer images, tiles, turns or maxTokens, or load with a longer contextLength.' },
+        {
+          hint: 'Use fewer images, tiles, turns or maxTokens, or load with a longer contextLength.',
+          details: {
+            promptTokens,
+            neededTokens: promptTokens + (this.request.maxTokens ?? 1),
+            contextLength,
+          },
+        },
       )
     }
     this.warnings.push(
@@ -118,26 +123,10 @@ export class EngineRun {
     return room
   }
 
-  private async encodeImages(): Promise<FloatTensor | undefined> {
-    const { tiles } = this.prompt
-    if (tiles.length === 0) return undefined
-    this.clock.enter('vision')
-    const { visionEncoder, projector } = this.context.stages
-    const { signal, onEvent } = this.hooks
-    const embeds: FloatTensor[] = []
-    for (const { pixelValues } of tiles) {
-      signal.throwIfAborted()
-      embeds.push(await projector.project(await visionEncoder.encode(pixelValues, { signal })))
-      onEvent({ type: 'progress', stage: 'vision', done: embeds.length, total: tiles.length })
-      await this.context.nextTurn()
-    }
-    return concatRows(embeds)
-  }
-
   private async prefill(state: DecoderState, imageEmbeds: FloatTensor | undefined): Promise<FloatTensor> {
     this.clock.enter('prefill')
     const { signal, onEvent } = this.hooks
-    const { inputIds } = this.prompt
+    const inputIds = this.prompt.inputIds.slice(this.cachedTokens)
     const onProgress = (done: number, total: number) =>
       onEvent({ type: 'progress', stage: 'prefill', done, total })
     return state.prefill(imageEmbeds ? { inputIds, imageEmbeds } : { inputIds }, { signal, onProgress })
@@ -170,20 +159,6 @@ export class EngineRun {
     if (logprob) this.logprobs.push(logprob)
     this.hooks.onEvent({ type: 'token', id, index, text, ...(logprob && { logprob }) })
   }
-}
-
-/** One tensor with the rows of all, without a copy when there is only one. */
-function concatRows(tensors: readonly FloatTensor[]): FloatTensor {
-  const [first] = tensors
-  if (tensors.length === 1 && first) return first
-  const data = new Float32Array(tensors.reduce((sum, tensor) => sum + tensor.data.length, 0))
-  let offset = 0
-  for (const tensor of tensors) {
-    data.set(tensor.data, offset)
-    offset += tensor.data.length
-  }
-  const numRows = tensors.reduce((sum, { dims }) => sum + dims[0]!, 0)
-  return { data, dims: [numRows, ...first!.dims.slice(1)] }
 }
 
 function randomSeed(): number {

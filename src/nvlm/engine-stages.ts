@@ -2,6 +2,7 @@ import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderState } from '../decoder/decoder-state.js'
 import type { TokenTextStream } from '../generation/answer-text.js'
 import type { Tiles } from '../image/tiles.js'
+import type { OpenedImage } from '../platform/image-input.js'
 import type { Message } from '../tokenizer/messages.js'
 import type { TileOptions } from './engine-client.js'
 import type { ModelInfo } from './stages.js'
@@ -12,12 +13,15 @@ export interface EngineStages {
   readonly tokenizer: {
     readonly vocabSize: number
     readonly stopTokenIds: readonly number[]
+    /** Id that stands for one image embedding. */
+    readonly imageTokenId: number | undefined
     encodePrompt(messages: readonly Message[], tileCounts: readonly number[]): ArrayLike<number>
     decode(tokenIds: readonly number[], options: { readonly skipSpecial: boolean }): string
     tokenBytes(id: number): Uint8Array
     stream(options: { readonly skipSpecial: boolean }): TokenTextStream
   }
   readonly tiler: {
+    open(image: never, options: Pick<TilerOptions, 'signal'>): Promise<OpenedImage>
     tile(image: never, options: TileOptions & TilerOptions): Promise<Tiles>
   }
   readonly visionEncoder: {

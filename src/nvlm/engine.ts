@@ -1,4 +1,5 @@
 import { NVLMError } from '../core/errors.js'
+import { type CacheOptions, cacheBudgets } from './cache-options.js'
 import {
   DISPOSED_MESSAGE,
   type EngineClient,
@@ -11,12 +12,15 @@ import {
 import { EngineRun } from './engine-run.js'
 import type { EngineStages } from './engine-stages.js'
 import { linkSignals } from './link-signals.js'
+import { Pictures } from './pictures.js'
+import { PrefixCache } from './prefix-cache.js'
 import { preparePrompt } from './prompt-input.js'
+import type { RunContext } from './run-context.js'
 import { RunQueue } from './run-queue.js'
 import type { ModelInfo } from './stages.js'
 
 /** What an engine needs of its surroundings. */
-export interface EngineOptions {
+export interface EngineOptions extends CacheOptions {
   /** Resolves after the event loop went round once: lets aborts in between two steps. */
   readonly nextTurn: () => Promise<void>
   /** Most requests that run at once, taking turns step by step; default 1. */
@@ -28,21 +32,28 @@ export class Engine implements EngineClient {
   readonly info: ModelInfo
   private readonly queue: RunQueue
   private readonly closing = new AbortController()
+  private readonly context: RunContext
   private disposing: Promise<void> | undefined
 
   constructor(
     private readonly stages: EngineStages,
-    private readonly options: EngineOptions,
+    { nextTurn, concurrency, ...caches }: EngineOptions,
   ) {
     this.info = stages.info
-    this.queue = new RunQueue(options.concurrency)
+    this.queue = new RunQueue(concurrency)
+    const { visionCache, prefixCache } = cacheBudgets(caches)
+    this.context = {
+      stages,
+      nextTurn,
+      pictures: new Pictures(stages, visionCache),
+      prefixes: new PrefixCache(stages.decoder, stages.info.contextLength, prefixCache),
+    }
   }
 
   async run(request: GenerateRequest, hooks: RunHooks): Promise<GenerateResult> {
     this.assertUsable()
     const { signal, unlink } = linkSignals(hooks.signal, this.closing.signal)
-    const context = { stages: this.stages, nextTurn: this.options.nextTurn }
-    const run = new EngineRun(context, request, { ...hooks, signal })
+    const run = new EngineRun(this.context, request, { ...hooks, signal })
     try {
       await this.queue.enter(signal, () => run.execute())
     } catch (error) {
@@ -55,10 +66,16 @@ export class Engine implements EngineClient {
 
   async countTokens(request: PromptRequest): Promise<Usage> {
     this.assertUsable()
-    const { inputIds, imageTokens } = await preparePrompt(this.stages, request, this.closing.signal)
+    const { inputIds, imageTokens } = await preparePrompt(
+      this.stages,
+      this.context.pictures,
+      request,
+      this.closing.signal,
+    )
     return {
       promptTokens: inputIds.length,
       imageTokens,
+      cachedTokens: 0,
       completionTokens: 0,
       totalTokens: inputIds.length,
     }
@@ -72,6 +89,8 @@ export class Engine implements EngineClient {
   private async close(): Promise<void> {
     this.closing.abort(new NVLMError('DISPOSED', DISPOSED_MESSAGE))
     await this.queue.idle()
+    this.context.prefixes.dispose()
+    this.context.pictures.dispose()
     await this.stages.dispose()
   }
 

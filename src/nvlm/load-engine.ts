@@ -28,7 +28,7 @@ export async function loadEngine(
   const { worker, backend, onProgress, signal, ...settings } = parseLoadOptions(options)
   signal?.throwIfAborted()
   if (worker) return runtime.startWorker(folder, settings, { onProgress, signal })
-  const { concurrency, ...stageSettings } = settings
+  const { concurrency, visionCache, prefixCache, ...stageSettings } = settings
   const stages = await runtime.loadStages(folder, { ...stageSettings, backend, onProgress, signal })
-  return new Engine(stages, { nextTurn: runtime.nextTurn, concurrency })
+  return new Engine(stages, { nextTurn: runtime.nextTurn, concurrency, visionCache, prefixCache })
 }

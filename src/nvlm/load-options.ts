@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
+import { type CacheOptions, cacheOptionFields } from './cache-options.js'
 import { checkOptions } from './check-options.js'
 import { type StageOptions, stageOptionsSchema } from './stage-options.js'
 
 /** Options of `NVLM.load`. */
-export interface LoadOptions extends StageOptions {
+export interface LoadOptions extends StageOptions, CacheOptions {
   /**
    * Run the model in a thread of its own, so that this thread's event loop stays free. Default true, and false with
    * a `backend`, which can't move to another thread.
@@ -23,7 +24,7 @@ export interface LoadOptions extends StageOptions {
 export type StageSettings = Omit<StageOptions, 'backend' | 'signal' | 'onProgress'>
 
 /** All options that are plain data. */
-export type EngineSettings = StageSettings & Pick<LoadOptions, 'concurrency'>
+export type EngineSettings = StageSettings & CacheOptions & Pick<LoadOptions, 'concurrency'>
 
 const loadSchema = stageOptionsSchema
   .extend({
@@ -33,6 +34,7 @@ const loadSchema = stageOptionsSchema
       .min(1, 'expected 1 to 1000')
       .max(1000, 'expected 1 to 1000')
       .optional(),
+    ...cacheOptionFields,
   })
   .strict()
 

@@ -4,8 +4,8 @@ import type { DecoderState, PrefillInput, PrefillOptions } from '../../src/decod
 export interface FakeDecoderOptions {
   readonly vocabSize: number
   readonly contextLength: number
-  /** The token after these, or the logits of it. */
-  readonly next: (ids: readonly number[]) => number | Float32Array
+  /** The token after these, or the logits of it; the first `promptLength` of them came by prefill. */
+  readonly next: (ids: readonly number[], promptLength: number) => number | Float32Array
   /** Runs before each chunk and step. */
   readonly work?: (() => Promise<void>) | undefined
 }
@@ -18,6 +18,7 @@ export class FakeDecoderState implements DecoderState {
   readonly ids: number[] = []
   imageEmbeds: FloatTensor | undefined
   isDisposed = false
+  private promptLength = 0
 
   constructor(private readonly options: FakeDecoderOptions) {}
 
@@ -42,6 +43,7 @@ export class FakeDecoderState implements DecoderState {
       this.ids.push(...Array.from(input.inputIds).slice(start, start + CHUNK_LENGTH))
       onProgress?.(Math.min(length, start + CHUNK_LENGTH), length)
     }
+    this.promptLength = this.ids.length
     return this.logits()
   }
 
@@ -67,7 +69,7 @@ export class FakeDecoderState implements DecoderState {
   }
 
   private logits(): FloatTensor {
-    const next = this.options.next(this.ids)
+    const next = this.options.next(this.ids, this.promptLength)
     const { vocabSize } = this.options
     return typeof next === 'number' ? oneHot(vocabSize, next) : { data: next, dims: [1, vocabSize] }
   }

@@ -50,18 +50,18 @@ async function load(folder: string, { signal, onProgress }: LoadHooks): Promise<
 function stagesThatDescribeImages(): FakeStages {
   let seen = ''
   const stages = new FakeStages({ answer: () => seen })
-  const { tile } = stages.tiler
+  const { open } = stages.tiler
   const describe = (image: unknown): unknown =>
     image instanceof Uint8Array
       ? `${image.length} of ${image.buffer.byteLength}: ${image.slice(0, 6)}`
       : image
-  stages.tiler.tile = (image, options) => {
+  stages.tiler.open = (image, options) => {
     const given: unknown = image
     const isPixels = typeof given === 'object' && given !== null && 'width' in given
     seen = JSON.stringify(
       isPixels ? { ...given, data: describe(Reflect.get(given, 'data')) } : describe(given),
     )
-    return tile('1' as never, options)
+    return open('1' as never, options)
   }
   return stages
 }

@@ -4,7 +4,7 @@ import type { Tiles } from '../../src/image/tiles.js'
 import type { EngineStages } from '../../src/nvlm/engine-stages.js'
 import type { ModelInfo } from '../../src/nvlm/stages.js'
 import type { Message } from '../../src/tokenizer/messages.js'
-import { FakeDecoderState } from '../generation/fake-decoder-state.js'
+import { type FakeDecoderOptions, FakeDecoderState } from '../generation/fake-decoder-state.js'
 
 /** Tokens of the fake model: the ASCII characters, and two of its control characters with a meaning. */
 export const STOP_ID = 3
@@ -31,6 +31,7 @@ export class FakeStages implements EngineStages {
   readonly tokenizer: EngineStages['tokenizer'] = {
     vocabSize: VOCAB_SIZE,
     stopTokenIds: [STOP_ID],
+    imageTokenId: IMAGE_ID,
     encodePrompt: (messages, tileCounts) => encodePrompt(messages, tileCounts),
     decode: (ids, { skipSpecial }) => ids.map(id => decodeToken(id, skipSpecial)).join(''),
     tokenBytes: id => new TextEncoder().encode(decodeToken(id, false)),
@@ -51,7 +52,8 @@ export class FakeStages implements EngineStages {
 
   /** A picture is named by its value and its number of tiles: `7*3`. */
   readonly tiler: EngineStages['tiler'] = {
-    tile: async (image: string, { signal: _, ...options }) => {
+    open: async image => ({ kind: 'encoded', name: image, bytes: new TextEncoder().encode(image) }),
+    tile: async ({ name: image }: { name: string }, { signal: _, ...options }) => {
       this.log.push(`tile ${image} ${JSON.stringify(options)}`)
       const [value = 0, numTiles = 1] = image.split('*').map(Number)
       if (Number.isNaN(value)) throw new NVLMError('IMAGE_INPUT', `${image} is no picture`)
@@ -88,16 +90,11 @@ export class FakeStages implements EngineStages {
     this.log.push('dispose')
   }
 
-  private rule(): (ids: readonly number[]) => number | Float32Array {
+  private rule(): FakeDecoderOptions['next'] {
     const { logits, answer = () => 'ok' } = this.options
     if (logits) return logits
-    let text: string | undefined
-    let promptLength = 0
-    return ids => {
-      if (text === undefined) {
-        promptLength = ids.length
-        text = answer(String.fromCharCode(...ids))
-      }
+    return (ids, promptLength) => {
+      const text = answer(String.fromCharCode(...ids.slice(0, promptLength)))
       return text.charCodeAt(ids.length - promptLength) || STOP_ID
     }
   }

@@ -7,7 +7,7 @@ import { FakeStages, type FakeStagesOptions, nextTurn } from './fake-stages.js'
 
 function setUp(options: FakeStagesOptions = {}) {
   const stages = new FakeStages({ work: nextTurn, ...options })
-  return { stages, nvlm: new NVLM(new Engine(stages, { nextTurn })) }
+  return { stages, nvlm: new NVLM(new Engine(stages, { nextTurn, prefixCache: false })) }
 }
 
 describe('NVLM', () => {
@@ -55,6 +55,7 @@ describe('NVLM', () => {
     expect(await nvlm.countTokens({ prompt: 'hi', images: ['1*3', '2'] })).toEqual({
       promptTokens: 12,
       imageTokens: 8,
+      cachedTokens: 0,
       completionTokens: 0,
       totalTokens: 12,
     })

@@ -6,11 +6,13 @@ import type { WorkerStart } from './protocol.js'
 import { serveEngine } from './serve-engine.js'
 
 const { folder, options, exitFlags } = workerData as WorkerStart
-const { concurrency, ...settings } = options
+const { concurrency, visionCache, prefixCache, ...settings } = options
 const backend = guardBackend(nodeHost.backend, exitFlags)
 
 void serveEngine(parentPort!, {
   load: hooks => loadStages(nodeHost, folder, { ...settings, ...hooks, backend }),
   nextTurn,
   concurrency,
+  visionCache,
+  prefixCache,
 })

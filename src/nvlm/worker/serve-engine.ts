@@ -1,16 +1,13 @@
 import type { MessagePort } from 'node:worker_threads'
-import { Engine } from '../engine.js'
+import { Engine, type EngineOptions } from '../engine.js'
 import type { EngineEvent, GenerateResult, Usage } from '../engine-client.js'
 import type { EngineStages } from '../engine-stages.js'
 import type { LoadHooks } from '../load-engine.js'
 import { encodeError, type HostMessage, type WorkerMessage } from './protocol.js'
 
 /** What the worker's entry brings. */
-export interface ServeOptions {
+export interface ServeOptions extends EngineOptions {
   readonly load: (hooks: LoadHooks) => Promise<EngineStages>
-  readonly nextTurn: () => Promise<void>
-  /** See `EngineOptions`. */
-  readonly concurrency?: number | undefined
 }
 
 /**
@@ -18,7 +15,7 @@ export interface ServeOptions {
  *
  * The port is closed at the end and nothing else is kept, so that the thread can end by itself.
  */
-export async function serveEngine(port: MessagePort, options: ServeOptions): Promise<void> {
+export async function serveEngine(port: MessagePort, { load, ...options }: ServeOptions): Promise<void> {
   const post = (message: WorkerMessage) => port.postMessage(message)
   const loading = new AbortController()
   const closeEarly = (message: HostMessage) => {
@@ -30,9 +27,8 @@ export async function serveEngine(port: MessagePort, options: ServeOptions): Pro
     onProgress: progress => post({ type: 'progress', progress }),
   }
   try {
-    const stages = await options.load(hooks)
-    const { nextTurn, concurrency } = options
-    const engine = new Engine(stages, { nextTurn, concurrency })
+    const stages = await load(hooks)
+    const engine = new Engine(stages, options)
     port.off('message', closeEarly)
     if (loading.signal.aborted) {
       await engine.dispose()
