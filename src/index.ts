@@ -27,6 +27,14 @@ export type {
 } from './nvlm/generation-events.js'
 export type { ModelInspection } from './nvlm/inspect-model.js'
 export type { LoadOptions } from './nvlm/load-options.js'
+export type {
+  ContentPartInput,
+  FilePartInput,
+  ImagePartInput,
+  ImageUrlPartInput,
+  MessageInput,
+  TextPartInput,
+} from './nvlm/message-input.js'
 export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
 export type { ComputeType, ModelInfo, PartName, Stages } from './nvlm/stages.js'
 export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'

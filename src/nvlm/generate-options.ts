@@ -2,9 +2,15 @@ import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { ImageInput } from '../platform/image-input.js'
-import type { ContentPart, Message } from '../tokenizer/messages.js'
 import { abortSignalSchema, checkOptions } from './check-options.js'
 import type { GenerateRequest, PromptRequest, TileOptions } from './engine-client.js'
+import {
+  type ContentPartInput,
+  type MessageInput,
+  messageSchema,
+  tilesSchema,
+  toMessage,
+} from './message-input.js'
 import { numLogprobsOf, pickSampling, samplingShape } from './sampling-schema.js'
 
 /** What to ask: the short form (`prompt`, with `images` and `system`) or the long one (`messages`), not both. */
@@ -16,7 +22,7 @@ export interface PromptOptions {
   /** Replaces the model's own system prompt. */
   readonly system?: string | undefined
   /** A conversation that ends with a user turn. */
-  readonly messages?: readonly Message<ImageInput>[] | undefined
+  readonly messages?: readonly MessageInput[] | undefined
   /** How pictures are cut. Default: as the model's config says. */
   readonly tiles?: TileOptions | undefined
   /** Turn pictures upright as their EXIF orientation says (default true; the official code does not). */
@@ -43,44 +49,6 @@ export interface GenerateOptions extends PromptOptions, SamplingOptions {
 const text = z.string('expected a string')
 const stopString = text.min(1, 'expected a string that is not empty')
 const flag = z.boolean('expected true or false').optional()
-const count = z.int('expected an integer').min(1, 'expected an integer of 1 or more').optional()
-const image = z.unknown().refine(value => value !== undefined && value !== null, 'expected an image')
-
-const contentPartSchema = z.discriminatedUnion(
-  'type',
-  [
-    z.strictObject({ type: z.literal('text'), text }),
-    z.strictObject({ type: z.literal('image'), image }),
-    z.strictObject({
-      type: z.literal('image_url'),
-      image_url: z.union(
-        [
-          text,
-          z.strictObject({
-            url: text,
-            detail: z.enum(['auto', 'low', 'high'], 'expected "auto", "low" or "high"').optional(),
-          }),
-        ],
-        'expected a string or { url, detail }',
-      ),
-    }),
-  ],
-  'expected a part of type "text", "image" or "image_url"',
-)
-
-const messageSchema = z.discriminatedUnion(
-  'role',
-  [
-    z.strictObject({ role: z.literal('system'), content: text }),
-    z.strictObject({ role: z.literal('assistant'), content: text }),
-    z.strictObject({
-      role: z.literal('user'),
-      content: z.union([z.string(), z.array(contentPartSchema)], 'expected a string or a list of parts'),
-    }),
-  ],
-  'expected a message with role "system", "user" or "assistant"',
-)
-
 const promptShape = {
   prompt: text.optional(),
   images: z.unknown().optional(),
@@ -89,9 +57,7 @@ const promptShape = {
     .array(messageSchema, 'expected a list of messages')
     .min(1, 'expected one message or more')
     .optional(),
-  tiles: z
-    .strictObject({ maxTiles: count, minTiles: count, useThumbnail: flag }, 'expected tile options')
-    .optional(),
+  tiles: tilesSchema,
   applyExif: flag,
 }
 
@@ -138,13 +104,18 @@ export function parsePromptOptions(options: PromptOptions, name: string): Prompt
 
 function toPromptRequest(options: PromptOptions, name: string): PromptRequest {
   const { prompt, images, system, messages, tiles, applyExif } = options
+  const toRequest = (list: readonly MessageInput[]): PromptRequest => ({
+    messages: list.map(message => toMessage(message, tiles)),
+    tiles,
+    applyExif,
+  })
   if (messages === undefined) {
     if (prompt === undefined) {
       throw new NVLMError('INVALID_OPTION', `${name}: neither "prompt" nor "messages" is given`, {
         hint: 'Give a prompt (with images if you like), or messages.',
       })
     }
-    return { messages: shortForm(prompt, images, system), tiles, applyExif }
+    return toRequest(shortForm(prompt, images, system))
   }
   const extra = Object.entries({ prompt, images, system }).filter(([, value]) => value !== undefined)
   if (extra.length > 0) {
@@ -153,17 +124,17 @@ function toPromptRequest(options: PromptOptions, name: string): PromptRequest {
       hint: 'Put images into the content of a user message, and a system prompt into a message of role "system".',
     })
   }
-  return { messages, tiles, applyExif }
+  return toRequest(messages)
 }
 
 function shortForm(
   prompt: string,
   images: PromptOptions['images'],
   system: string | undefined,
-): readonly Message<ImageInput>[] {
+): readonly MessageInput[] {
   const list: readonly ImageInput[] =
     images === undefined ? [] : Array.isArray(images) ? images : [images as ImageInput]
-  const parts: readonly ContentPart<ImageInput>[] = [
+  const parts: readonly ContentPartInput[] = [
     ...list.map(image => ({ type: 'image' as const, image })),
     { type: 'text', text: prompt },
   ]

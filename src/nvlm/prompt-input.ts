@@ -51,13 +51,14 @@ function placeKeys(
   return inputIds.map(id => (id === imageTokenId ? (imageKeys[next++] ?? id) : id))
 }
 
-interface PlacedImage {
+/** A picture and how it is cut. */
+export interface PlacedImage {
   readonly image: unknown
   readonly tiles: TileOptions | undefined
 }
 
 /** Pictures of a conversation in order of appearance. */
-function collectImages({ messages, tiles }: PromptRequest): readonly PlacedImage[] {
+export function collectImages({ messages, tiles }: PromptRequest): readonly PlacedImage[] {
   return messages.flatMap(({ content }) =>
     typeof content === 'string' ? [] : content.flatMap(part => imageOf(part, tiles)),
   )
@@ -65,7 +66,7 @@ function collectImages({ messages, tiles }: PromptRequest): readonly PlacedImage
 
 function imageOf(part: ContentPart, tiles: TileOptions | undefined): readonly PlacedImage[] {
   if (part.type === 'text') return []
-  if (part.type === 'image') return [{ image: part.image, tiles }]
+  if (part.type === 'image') return [{ image: part.image, tiles: part.tiles ?? tiles }]
   if (typeof part.image_url === 'string') return [{ image: part.image_url, tiles }]
   const { url, detail } = part.image_url
   return [{ image: url, tiles: detail === 'low' ? { ...tiles, maxTiles: 1, minTiles: 1 } : tiles }]

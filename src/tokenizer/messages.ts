@@ -1,7 +1,14 @@
+/** How one picture is cut, for whoever cuts it: the tokenizer only writes as many places as it is told. */
+export interface PictureTiles {
+  readonly maxTiles?: number | undefined
+  readonly minTiles?: number | undefined
+  readonly useThumbnail?: boolean | undefined
+}
+
 /** One piece of a user message. */
 export type ContentPart<Image = unknown> =
   | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'image'; readonly image: Image }
+  | { readonly type: 'image'; readonly image: Image; readonly tiles?: PictureTiles | undefined }
   | {
       readonly type: 'image_url'
       readonly image_url:

@@ -37,7 +37,7 @@ export async function makePortable<Request extends PromptRequest>(
 
 async function portablePart(part: ContentPart, transfer: ArrayBuffer[]): Promise<ContentPart> {
   if (part.type !== 'image') return part
-  return { type: 'image', image: await portableImage(part.image, transfer) }
+  return { ...part, image: await portableImage(part.image, transfer) }
 }
 
 async function portableImage(image: unknown, transfer: ArrayBuffer[]): Promise<unknown> {
