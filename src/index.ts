@@ -12,6 +12,7 @@ export { type ErrorCode, type ErrorDetails, NVLMError, type NVLMErrorOptions } f
 export type { FloatTensor } from './core/tensor.js'
 export { Decoder } from './decoder/decoder.js'
 export type { DecoderState, PrefillInput, PrefillOptions } from './decoder/decoder-state.js'
+export type { PromptLookupOptions } from './generation/prompt-lookup.js'
 export type { SamplingOptions } from './generation/sampling-options.js'
 export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/image-tiler-options.js'
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'

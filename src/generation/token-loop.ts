@@ -4,6 +4,9 @@ import type { DecoderState } from '../decoder/decoder-state.js'
 import { type ChosenLogprob, chosenLogprob } from './logprobs.js'
 import type { Sampler } from './sampler.js'
 
+/** What the loop needs of a sequence. */
+export type TokenSteps = Pick<DecoderState, 'length' | 'contextLength' | 'step'>
+
 /** When and how the loop goes on. */
 export interface TokenLoopOptions {
   readonly sampler: Sampler
@@ -37,7 +40,7 @@ export interface GeneratedToken {
  * @throws {NVLMError} NUMERIC if logits are not finite; the signal's reason on abort
  */
 export async function* generateTokens(
-  state: DecoderState,
+  state: TokenSteps,
   logits: FloatTensor,
   options: TokenLoopOptions,
 ): AsyncGenerator<GeneratedToken, void, undefined> {
@@ -65,7 +68,7 @@ export async function* generateTokens(
 function finishReasonAfter(
   id: number,
   numGenerated: number,
-  state: DecoderState,
+  state: TokenSteps,
   { stopTokenIds, maxTokens }: TokenLoopOptions,
 ): 'stop' | 'length' | undefined {
   if (stopTokenIds.includes(id)) return 'stop'

@@ -8,7 +8,15 @@ export function emptyResult(info: ModelInfo): GenerateResult {
     text: '',
     tokenIds: [],
     finishReason: 'aborted',
-    usage: { promptTokens: 0, imageTokens: 0, cachedTokens: 0, completionTokens: 0, totalTokens: 0 },
+    usage: {
+      promptTokens: 0,
+      imageTokens: 0,
+      cachedTokens: 0,
+      completionTokens: 0,
+      draftTokens: 0,
+      acceptedDraftTokens: 0,
+      totalTokens: 0,
+    },
     timings: {
       queueMs: 0,
       preprocessMs: 0,

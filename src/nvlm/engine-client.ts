@@ -1,3 +1,4 @@
+import type { PromptLookupOptions } from '../generation/prompt-lookup.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { Message } from '../tokenizer/messages.js'
 import type { ModelInfo } from './stages.js'
@@ -30,6 +31,8 @@ export interface GenerateRequest extends PromptRequest {
   /** Give log-probabilities with this many alternatives; absent: none. */
   readonly numLogprobs?: number | undefined
   readonly stop: readonly string[]
+  /** Guess tokens ahead; absent: at temperature 0. */
+  readonly promptLookup?: boolean | PromptLookupOptions | undefined
   /** When it was asked for, in ms since the epoch with fractions; times run from here. */
   readonly submittedAt: number
 }
@@ -44,6 +47,10 @@ export interface Usage {
   readonly cachedTokens: number
   /** Tokens of the answer, the stop token included. */
   readonly completionTokens: number
+  /** Tokens guessed ahead by prompt lookup. */
+  readonly draftTokens: number
+  /** Those of them that were right: so many tokens of the answer took no run of their own. */
+  readonly acceptedDraftTokens: number
   readonly totalTokens: number
 }
 

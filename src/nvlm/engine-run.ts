@@ -3,10 +3,12 @@ import { createRandom } from '../core/random.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderState } from '../decoder/decoder-state.js'
 import { type AnswerText, createAnswerText } from '../generation/answer-text.js'
+import type { DraftCounts } from '../generation/drafted-steps.js'
 import type { ChosenLogprob } from '../generation/logprobs.js'
 import { createSampler } from '../generation/sampler.js'
-import { generateTokens } from '../generation/token-loop.js'
+import { generateTokens, type TokenSteps } from '../generation/token-loop.js'
 import { describeDevice } from './describe-device.js'
+import { draftedSteps } from './draft-from-prompt.js'
 import { encodeImages } from './encode-images.js'
 import type { FinishReason, GenerateRequest, GenerateResult, RunHooks } from './engine-client.js'
 import { type PromptInput, preparePrompt } from './prompt-input.js'
@@ -28,6 +30,7 @@ export class EngineRun {
   private seed: number | undefined
   private prompt: PromptInput = { inputIds: [], keys: [], pictures: [], imageTokens: 0 }
   private cachedTokens = 0
+  private drafts: DraftCounts = { draftTokens: 0, acceptedDraftTokens: 0 }
   private finishReason: FinishReason = 'aborted'
 
   constructor(
@@ -86,6 +89,7 @@ export class EngineRun {
         imageTokens: this.prompt.imageTokens,
         cachedTokens: this.cachedTokens,
         completionTokens,
+        ...this.drafts,
         totalTokens: promptTokens + completionTokens,
       },
       timings: this.clock.timings(completionTokens),
@@ -133,6 +137,16 @@ export class EngineRun {
   }
 
   private async decode(state: DecoderState, logits: FloatTensor, maxTokens: number): Promise<void> {
+    const drafted = draftedSteps(state, this.context.stages, this.request, this.prompt.inputIds, maxTokens)
+    try {
+      await this.takeTokens(drafted ?? state, logits, maxTokens)
+    } finally {
+      drafted?.settle()
+      if (drafted) this.drafts = drafted.counts
+    }
+  }
+
+  private async takeTokens(state: TokenSteps, logits: FloatTensor, maxTokens: number): Promise<void> {
     const { stages, nextTurn } = this.context
     const { stopTokenIds } = stages.tokenizer
     const { sampling, numLogprobs, seed = randomSeed() } = this.request

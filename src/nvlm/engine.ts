@@ -77,6 +77,8 @@ export class Engine implements EngineClient {
       imageTokens,
       cachedTokens: 0,
       completionTokens: 0,
+      draftTokens: 0,
+      acceptedDraftTokens: 0,
       totalTokens: inputIds.length,
     }
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
+import type { PromptLookupOptions } from '../generation/prompt-lookup.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { ImageInput } from '../platform/image-input.js'
 import { abortSignalSchema, checkOptions } from './check-options.js'
@@ -43,6 +44,11 @@ export interface GenerateOptions extends PromptOptions, SamplingOptions {
   readonly logprobs?: boolean | number | undefined
   /** The answer ends before the first of these. */
   readonly stop?: string | readonly string[] | undefined
+  /**
+   * Guess that what followed the last tokens before follows again, and compute several guesses in one run. The answer
+   * stays the same; one that copies from its prompt comes faster. Default: at temperature 0.
+   */
+  readonly promptLookup?: boolean | PromptLookupOptions | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -61,6 +67,25 @@ const promptShape = {
   applyExif: flag,
 }
 
+const ngramLength = z
+  .int('expected an integer')
+  .min(1, 'expected 1 to 64')
+  .max(64, 'expected 1 to 64')
+  .optional()
+
+const promptLookupSchema = z.union(
+  [
+    z.boolean(),
+    z
+      .strictObject({ maxDraftTokens: ngramLength, minNgram: ngramLength, maxNgram: ngramLength })
+      .refine(
+        ({ minNgram = 1, maxNgram = 64 }) => minNgram <= maxNgram,
+        'expected a minNgram of at most maxNgram',
+      ),
+  ],
+  'expected true, false or { maxDraftTokens, minNgram, maxNgram }',
+)
+
 const promptSchema = z.strictObject(promptShape, 'expected an object of options')
 
 const generateSchema = z.strictObject(
@@ -68,6 +93,7 @@ const generateSchema = z.strictObject(
     ...promptShape,
     ...samplingShape,
     stop: z.union([stopString, z.array(stopString)], 'expected a string or a list of strings').optional(),
+    promptLookup: promptLookupSchema.optional(),
     signal: abortSignalSchema.optional(),
   },
   'expected an object of options',
@@ -81,7 +107,7 @@ const generateSchema = z.strictObject(
  */
 export function parseGenerateOptions(options: GenerateOptions, submittedAt: number): GenerateRequest {
   const checked: GenerateOptions = checkOptions(generateSchema, options, 'generate') as GenerateOptions
-  const { seed, maxTokens, logprobs, stop = [] } = checked
+  const { seed, maxTokens, logprobs, stop = [], promptLookup } = checked
   return {
     ...toPromptRequest(checked, 'generate'),
     sampling: pickSampling(checked),
@@ -89,6 +115,7 @@ export function parseGenerateOptions(options: GenerateOptions, submittedAt: numb
     maxTokens,
     numLogprobs: numLogprobsOf(logprobs),
     stop: typeof stop === 'string' ? [stop] : stop,
+    promptLookup,
     submittedAt,
   }
 }

@@ -93,7 +93,15 @@ export const fakeResult: GenerateResult = {
   text: '',
   tokenIds: [11, 12],
   finishReason: 'stop',
-  usage: { promptTokens: 30, imageTokens: 9, cachedTokens: 0, completionTokens: 2, totalTokens: 32 },
+  usage: {
+    promptTokens: 30,
+    imageTokens: 9,
+    cachedTokens: 0,
+    completionTokens: 2,
+    draftTokens: 0,
+    acceptedDraftTokens: 0,
+    totalTokens: 32,
+  },
   timings: {
     queueMs: 0,
     preprocessMs: 4.4,

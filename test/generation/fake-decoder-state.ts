@@ -34,9 +34,13 @@ export class FakeDecoderState implements DecoderState {
     return this.ids.length
   }
 
-  async prefill(input: PrefillInput, { signal, onProgress }: PrefillOptions = {}): Promise<FloatTensor> {
-    this.imageEmbeds = input.imageEmbeds
+  async prefill(input: PrefillInput, options: PrefillOptions = {}): Promise<FloatTensor> {
+    if (this.isDisposed) throw new Error('prefill of a disposed state')
+    const { signal, onProgress, allPositions } = options
     const { length } = input.inputIds
+    if (this.length + length > this.contextLength) throw new Error('prefill beyond the context')
+    if (allPositions) return this.logitsOfEach(input.inputIds)
+    this.imageEmbeds = input.imageEmbeds
     for (let start = 0; start < length; start += CHUNK_LENGTH) {
       signal?.throwIfAborted()
       await this.options.work?.()
@@ -66,6 +70,18 @@ export class FakeDecoderState implements DecoderState {
 
   dispose(): void {
     this.isDisposed = true
+  }
+
+  /** One chunk with the logits of all its positions. */
+  private async logitsOfEach(inputIds: ArrayLike<number>): Promise<FloatTensor> {
+    await this.options.work?.()
+    const { vocabSize } = this.options
+    const data = new Float32Array(inputIds.length * vocabSize)
+    for (let place = 0; place < inputIds.length; place++) {
+      this.ids.push(inputIds[place]!)
+      data.set(this.logits().data, place * vocabSize)
+    }
+    return { data, dims: [inputIds.length, vocabSize] }
   }
 
   private logits(): FloatTensor {

@@ -43,7 +43,15 @@ describe('engine', () => {
     expect(done).toMatchObject({
       text: 'Hello you.',
       finishReason: 'stop',
-      usage: { promptTokens: 10, imageTokens: 6, cachedTokens: 0, completionTokens: 15, totalTokens: 25 },
+      usage: {
+        promptTokens: 10,
+        imageTokens: 6,
+        cachedTokens: 0,
+        completionTokens: 15,
+        draftTokens: 0,
+        acceptedDraftTokens: 0,
+        totalTokens: 25,
+      },
       device: 'cpu',
       warnings: [],
       modelId: 'fake-model',
@@ -239,6 +247,8 @@ describe('engine', () => {
       imageTokens: 4,
       cachedTokens: 0,
       completionTokens: 0,
+      draftTokens: 0,
+      acceptedDraftTokens: 0,
       totalTokens: 8,
     })
     expect(stages.log).toEqual(['tile 1*2 {}'])

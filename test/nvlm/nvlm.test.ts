@@ -57,6 +57,8 @@ describe('NVLM', () => {
       imageTokens: 8,
       cachedTokens: 0,
       completionTokens: 0,
+      draftTokens: 0,
+      acceptedDraftTokens: 0,
       totalTokens: 12,
     })
     await expect(nvlm.countTokens({})).rejects.toMatchObject({ code: 'INVALID_OPTION' })

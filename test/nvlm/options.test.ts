@@ -119,6 +119,13 @@ describe('generate options', () => {
     [{ prompt: 'q', stop: 5 }, /option "stop": expected a string or a list of strings/],
     [{ prompt: 'q', stop: '' }, /option "stop": expected a string that is not empty/],
     [{ prompt: 'q', stop: ['a', ''] }, /option "stop.1": expected a string that is not empty/],
+    [{ prompt: 'q', promptLookup: 3 }, /option "promptLookup": expected true, false or/],
+    [{ prompt: 'q', promptLookup: { minNgram: 0 } }, /option "promptLookup.minNgram": expected 1 to 64/],
+    [
+      { prompt: 'q', promptLookup: { minNgram: 3, maxNgram: 2 } },
+      /option "promptLookup": expected a minNgram/,
+    ],
+    [{ prompt: 'q', promptLookup: { ngram: 2 } }, /unknown option "promptLookup.ngram"/],
     [{ prompt: 'q', signal: {} }, /option "signal": expected an AbortSignal/],
     ['q', /expected an object of options/],
     [undefined, /expected an object of options/],
