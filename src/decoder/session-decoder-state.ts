@@ -49,12 +49,25 @@ export class SessionDecoderState implements DecoderState {
   }
 
   async prefill(input: PrefillInput, options: PrefillOptions = {}): Promise<FloatTensor> {
+    return this.append(input, options, embeddings => replaceImageTokens(embeddings, input, this.parts.shape))
+  }
+
+  async step(tokenId: number): Promise<FloatTensor> {
+    // an image token that the model itself came up with is a token like any other
+    return this.append({ inputIds: [tokenId] }, {}, () => {})
+  }
+
+  private async append(
+    input: PrefillInput,
+    options: PrefillOptions,
+    replaceImages: (embeddings: Float32Array) => void,
+  ): Promise<FloatTensor> {
     const { inputIds } = input
     const total = inputIds.length
     const positionIds = this.checkedPositions(input)
     return this.exclusively(async () => {
       const embeddings = await this.parts.embeddings.lookUp(inputIds)
-      replaceImageTokens(embeddings, input, this.parts.shape)
+      replaceImages(embeddings)
       const { vocabSize } = this.parts.shape
       const logits = new Float32Array((options.allPositions ? total : 1) * vocabSize)
       for (let start = 0; start < total; start += CHUNK_LENGTH) {
@@ -68,10 +81,6 @@ export class SessionDecoderState implements DecoderState {
       }
       return { data: logits, dims: [logits.length / vocabSize, vocabSize] }
     })
-  }
-
-  async step(tokenId: number): Promise<FloatTensor> {
-    return this.prefill({ inputIds: [tokenId] })
   }
 
   truncate(length: number): void {

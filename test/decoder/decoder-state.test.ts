@@ -147,6 +147,14 @@ describe('prefill', () => {
   })
 })
 
+test('an image token from the model itself is a token like any other', async () => {
+  const state = await open()
+  await state.prefill({ inputIds: ids(5) })
+  const { data } = await state.step(IMAGE)
+  expect(data.every(Number.isFinite)).toBe(true)
+  expect(state.length).toBe(6)
+})
+
 test('calls that overlap are refused', async () => {
   const state = await open()
   const first = state.prefill({ inputIds: ids(300) })

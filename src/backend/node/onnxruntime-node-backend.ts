@@ -1,6 +1,11 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'
 import { NVLMError } from '../../core/errors.js'
 import type { Backend, BackendTensor, Device, GraphSource, Session, SessionOptions } from '../backend.js'
+
+const require = createRequire(import.meta.url)
 
 /** Session setting that names the folder of the external data of a model given as bytes. */
 const DATA_FOLDER_OPTION = 'model_external_initializers_file_folder_path'
@@ -12,11 +17,19 @@ export const onnxruntimeNodeBackend: Backend = {
   createSession,
 }
 
-/** Devices whose libraries are part of the installed package. */
+/** Devices whose libraries are here: those in the package, and CUDA once its libraries lie beside them. */
 function availableDevices(): readonly Device[] {
   const known: readonly Device[] = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml']
   const bundled = new Set(listSupportedBackends().flatMap(({ name, bundled }) => (bundled ? [name] : [])))
-  return known.filter(device => bundled.has(device))
+  return known.filter(device => bundled.has(device) || (device === 'cuda' && hasCudaLibrary()))
+}
+
+/** Did the install script of onnxruntime-node put the CUDA provider where the engine looks for it? */
+function hasCudaLibrary(): boolean {
+  const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin', 'napi-v6')
+  const name =
+    process.platform === 'win32' ? 'onnxruntime_providers_cuda.dll' : 'libonnxruntime_providers_cuda.so'
+  return existsSync(join(folder, process.platform, process.arch, name))
 }
 
 async function createSession(graph: GraphSource, options: SessionOptions): Promise<Session> {

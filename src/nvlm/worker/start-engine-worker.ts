@@ -23,7 +23,9 @@ export async function startEngineWorker(
 ): Promise<EngineClient> {
   const exitFlags = createExitFlags()
   const workerData: WorkerStart = { folder, options, exitFlags }
-  const worker = new Worker(workerUrl, { workerData, name: 'nvlm-engine' })
+  // --input-type is for code from the command line, and Node refuses files with it
+  const execArgv = process.execArgv.filter(flag => !flag.startsWith('--input-type'))
+  const worker = new Worker(workerUrl, { workerData, execArgv, name: 'nvlm-engine' })
   const { signal } = hooks
   const stopWatching = delayExit(exitFlags)
   const onAbort = () => worker.postMessage({ type: 'dispose' })
