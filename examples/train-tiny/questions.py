@@ -36,14 +36,14 @@ def about_shapes(rng, scene):
     """(topic, question, answer) of a shapes scene."""
     colours, kinds = [c for c, _ in scene.shapes], [s for _, s in scene.shapes]
     choice = rng.random()
-    if choice < 0.35:
+    if choice < 0.22:
         return "describe", pick(rng, DESCRIBE), listing(scene.shapes)
-    if choice < 0.55:
+    if choice < 0.34:
         return "count", pick(rng, COUNT), str(len(kinds))
-    if choice < 0.7:
+    if choice < 0.56:
         shape = pick(rng, kinds) if rng.random() < 0.8 else pick(rng, ["circle", "square", "triangle", "star"])
         return "count", pick(rng, COUNT_SHAPE).format(shape), str(kinds.count(shape))
-    if choice < 0.75:
+    if choice < 0.66:
         colour = pick(rng, colours)
         return "count", pick(rng, COUNT_COLOUR).format(colour), str(colours.count(colour))
     single = [i for i, kind in enumerate(kinds) if kinds.count(kind) == 1]
