@@ -18,6 +18,7 @@ export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/im
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
 export type { FinishReason, GenerateResult, Timings, Usage } from './nvlm/engine-client.js'
+export type { FilterContext, FilteredMessages, GenerationFilter } from './nvlm/filters.js'
 export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'
 export { Generation } from './nvlm/generation.js'
 export type {
@@ -28,6 +29,7 @@ export type {
 } from './nvlm/generation-events.js'
 export type { ModelInspection } from './nvlm/inspect-model.js'
 export type { LoadOptions } from './nvlm/load-options.js'
+export type { Logger } from './nvlm/logger.js'
 export type {
   ContentPartInput,
   FilePartInput,
@@ -40,6 +42,15 @@ export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
 export type { ComputeType, ModelInfo, PartName, Stages } from './nvlm/stages.js'
 export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'
 export type { StreamPart } from './nvlm/stream-parts.js'
+export type {
+  GenerateErrorMessage,
+  GenerateFinishMessage,
+  GenerateStartMessage,
+  LoadMessage,
+  RecordedMessage,
+  TelemetryMessages,
+  TelemetryOptions,
+} from './nvlm/telemetry.js'
 export type { LogprobEntry, TokenLogprob } from './nvlm/token-logprob.js'
 export type { BlobLike, ImageInput, PixelsLike, SharpLike } from './platform/image-input.js'
 export type { Manifest } from './prepare/manifest.js'

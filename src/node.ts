@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { ImageTiler as AnyImageTiler } from './image/image-tiler.js'
 import type { ImageTilerOptions } from './image/image-tiler-options.js'
 import { inspectModel as inspectFolder, type ModelInspection } from './nvlm/inspect-model.js'
-import { loadEngine } from './nvlm/load-engine.js'
+import { loadModel } from './nvlm/load-model.js'
 import type { LoadOptions } from './nvlm/load-options.js'
 import { loadStages as loadFolder } from './nvlm/load-stages.js'
 import { NVLM as AnyNVLM } from './nvlm/nvlm.js'
@@ -36,7 +36,8 @@ export class NVLM extends AnyNVLM {
    * BACKEND_FAILED, ENGINE_FAILED; the signal's reason on abort
    */
   static async load(folder: string = defaultModelFolder, options: LoadOptions = {}): Promise<NVLM> {
-    return new NVLM(await loadEngine(folder, options, runtime))
+    const { client, surroundings } = await loadModel(folder, options, runtime, platform)
+    return new NVLM(client, surroundings)
   }
 }
 

@@ -11,14 +11,12 @@ export type ErrorCode =
   | 'INVALID_OPTION'
   | 'CONTEXT_OVERFLOW'
   | 'NUMERIC'
-  | 'SCHEMA_UNSUPPORTED'
-  | 'SCHEMA_MISMATCH'
-  | 'TOOL_FAILED'
   | 'OUTPUT_EXISTS'
   | 'OUTPUT_FAILED'
   | 'DISPOSED'
   | 'UNSUPPORTED'
   | 'ENGINE_FAILED'
+  | 'FILTERED'
 
 /** What an error may carry beside its message. */
 export interface NVLMErrorOptions {

@@ -24,16 +24,10 @@ export interface AnswerText {
  * Text as the official `chat()` gives it, in pieces: decoded, cut before the first stop string, white space stripped.
  *
  * The pieces joined equal the whole exactly.
- *
- * @param keepsSpace - leave white space at the ends, for an answer that is held to a format
  */
-export function createAnswerText(
-  tokens: TokenTextStream,
-  stopStrings: readonly string[],
-  { keepsSpace = false }: { readonly keepsSpace?: boolean } = {},
-): AnswerText {
+export function createAnswerText(tokens: TokenTextStream, stopStrings: readonly string[]): AnswerText {
   const stop = createStopFilter(stopStrings)
-  const strip = keepsSpace ? { push: (piece: string) => piece } : createStripFilter()
+  const strip = createStripFilter()
   let text = ''
   const emit = (piece: string) => {
     const delta = strip.push(piece)

@@ -1,5 +1,6 @@
 import type { FloatTensor } from '../core/tensor.js'
 import type { RunHooks } from './engine-client.js'
+import type { Picture } from './pictures.js'
 import type { PromptInput } from './prompt-input.js'
 import type { RunClock } from './run-clock.js'
 import type { RunContext } from './run-context.js'
@@ -30,13 +31,29 @@ export async function encodeImages(
   const newPictures = needed.filter(({ picture }) => !pictures.isEncoded(picture))
   const total = new Set(newPictures.map(({ picture }) => picture.key)).size
   const embedsByKey = new Map<string, FloatTensor>()
+  const report = (picture: Picture, cached: boolean) => {
+    const index = prompt.pictures.indexOf(picture)
+    onEvent({
+      type: 'image',
+      index,
+      tiles: picture.numTiles,
+      tokens: picture.numTiles * tokensPerTile,
+      cached,
+    })
+  }
+  for (const picture of prompt.pictures.slice(0, prompt.pictures.length - needed.length))
+    report(picture, true)
   let done = 0
   for (const { picture } of needed) {
     signal.throwIfAborted()
-    if (embedsByKey.has(picture.key)) continue
+    if (embedsByKey.has(picture.key)) {
+      report(picture, true)
+      continue
+    }
     const isNew = !pictures.isEncoded(picture)
     if (isNew) clock.enter('vision')
     embedsByKey.set(picture.key, await pictures.encode(picture, signal))
+    report(picture, !isNew)
     if (!isNew) continue
     onEvent({ type: 'progress', stage: 'vision', done: ++done, total })
     await nextTurn()

@@ -1,4 +1,3 @@
-import type { AnswerFormat } from '../generation/answer-format.js'
 import type { PromptLookupOptions } from '../generation/prompt-lookup.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { Message } from '../tokenizer/messages.js'
@@ -34,8 +33,6 @@ export interface GenerateRequest extends PromptRequest {
   readonly stop: readonly string[]
   /** Guess tokens ahead; absent: at temperature 0. */
   readonly promptLookup?: boolean | PromptLookupOptions | undefined
-  /** What the answer must look like. */
-  readonly format?: AnswerFormat | undefined
   /** When it was asked for, in ms since the epoch with fractions; times run from here. */
   readonly submittedAt: number
 }
@@ -74,8 +71,8 @@ export interface Timings {
   readonly tokensPerSecond: number
 }
 
-/** Why an answer ended: a stop token or string, no more tokens allowed, or the caller had enough. */
-export type FinishReason = 'stop' | 'length' | 'aborted'
+/** Why an answer ended: a stop token or string, no more tokens allowed, an output filter, or the caller had enough. */
+export type FinishReason = 'stop' | 'length' | 'content-filter' | 'aborted'
 
 /** A finished run. */
 export interface GenerateResult {
@@ -111,6 +108,8 @@ export type EngineEvent =
       readonly done: number
       readonly total: number
     }
+  /** Text that output filters let through; the tokens come without theirs then. */
+  | { readonly type: 'text'; readonly text: string }
   /** A token, with the text that is certain because of it (often none). */
   | {
       readonly type: 'token'

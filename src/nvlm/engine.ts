@@ -1,6 +1,5 @@
 import { NVLMError } from '../core/errors.js'
 import { type CacheOptions, cacheBudgets } from './cache-options.js'
-import { Constraints } from './constraints.js'
 import {
   DISPOSED_MESSAGE,
   type EngineClient,
@@ -46,7 +45,6 @@ export class Engine implements EngineClient {
     this.context = {
       stages,
       nextTurn,
-      constraints: new Constraints(stages.tokenizer),
       pictures: new Pictures(stages, visionCache),
       prefixes: new PrefixCache(stages.decoder, stages.info.contextLength, prefixCache),
     }

@@ -5,6 +5,7 @@ import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { ImageInput } from '../platform/image-input.js'
 import { abortSignalSchema, checkOptions } from './check-options.js'
 import type { GenerateRequest, PromptRequest, TileOptions } from './engine-client.js'
+import { filtersSchema, type GenerationFilter } from './filters.js'
 import {
   type ContentPartInput,
   type MessageInput,
@@ -13,6 +14,7 @@ import {
   toMessage,
 } from './message-input.js'
 import { numLogprobsOf, pickSampling, samplingShape } from './sampling-schema.js'
+import { type TelemetryOptions, telemetrySchema } from './telemetry.js'
 
 /** What to ask: the short form (`prompt`, with `images` and `system`) or the long one (`messages`), not both. */
 export interface PromptOptions {
@@ -50,19 +52,25 @@ export interface GenerateOptions extends PromptOptions, SamplingOptions {
    */
   readonly promptLookup?: boolean | PromptLookupOptions | undefined
   readonly signal?: AbortSignal | undefined
+  /** Filters of this generation, behind those of the model. */
+  readonly filters?: readonly GenerationFilter[] | undefined
+  /** What is published about this generation; each name given replaces the model's. */
+  readonly telemetry?: false | TelemetryOptions | undefined
 }
 
 const text = z.string('expected a string')
 const stopString = text.min(1, 'expected a string that is not empty')
 const flag = z.boolean('expected true or false').optional()
+
+const messagesSchema = z
+  .array(messageSchema, 'expected a list of messages')
+  .min(1, 'expected one message or more')
+
 const promptShape = {
   prompt: text.optional(),
   images: z.unknown().optional(),
   system: text.optional(),
-  messages: z
-    .array(messageSchema, 'expected a list of messages')
-    .min(1, 'expected one message or more')
-    .optional(),
+  messages: messagesSchema.optional(),
   tiles: tilesSchema,
   applyExif: flag,
 }
@@ -95,6 +103,8 @@ const generateSchema = z.strictObject(
     stop: z.union([stopString, z.array(stopString)], 'expected a string or a list of strings').optional(),
     promptLookup: promptLookupSchema.optional(),
     signal: abortSignalSchema.optional(),
+    filters: filtersSchema.optional(),
+    telemetry: telemetrySchema.optional(),
   },
   'expected an object of options',
 )
@@ -127,6 +137,22 @@ export function parseGenerateOptions(options: GenerateOptions, submittedAt: numb
  */
 export function parsePromptOptions(options: PromptOptions, name: string): PromptRequest {
   return toPromptRequest(checkOptions(promptSchema, options, name) as PromptOptions, name)
+}
+
+/**
+ * Check messages alone.
+ *
+ * @param name - who gave them
+ * @param tiles - of pictures that say nothing themselves
+ * @throws {NVLMError} INVALID_OPTION; UNSUPPORTED for a file that is no picture
+ */
+export function parseMessages(
+  messages: unknown,
+  name: string,
+  tiles: TileOptions | undefined,
+): PromptRequest['messages'] {
+  const checked = checkOptions(z.strictObject({ messages: messagesSchema }), { messages }, name)
+  return (checked.messages as readonly MessageInput[]).map(message => toMessage(message, tiles))
 }
 
 function toPromptRequest(options: PromptOptions, name: string): PromptRequest {

@@ -190,14 +190,19 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
       this.log.push(event)
     } else if (event.type === 'image') this.log.push(event)
     else if (event.type === 'progress') this.takeProgress(event)
-    else {
-      const { id, index, text, logprob } = event
-      if (text !== '') this.log.push({ type: 'text', text })
-      // what was on its way when the caller said stop is in the log and in `partial`, but no news any more
-      if (this.controller.signal.aborted) return
+    else this.takeText(event)
+  }
+
+  private takeText(event: Extract<EngineEvent, { type: 'token' | 'text' }>): void {
+    const { text } = event
+    if (text !== '') this.log.push({ type: 'text', text })
+    // what was on its way when the caller said stop is in the log and in `partial`, but no news any more
+    const { signal } = this.controller
+    if (event.type === 'token' && !signal.aborted) {
+      const { id, index, logprob } = event
       this.emitter.emit('token', { id, index, text, ...(logprob && { logprob }) })
-      if (text !== '' && !this.controller.signal.aborted) this.emitter.emit('text', text, this.log.text)
     }
+    if (text !== '' && !signal.aborted) this.emitter.emit('text', text, this.log.text)
   }
 
   private takeProgress({ stage, done, total }: Extract<EngineEvent, { type: 'progress' }>): void {

@@ -1,7 +1,12 @@
 import { Engine } from './engine.js'
 import type { EngineClient } from './engine-client.js'
 import type { EngineStages } from './engine-stages.js'
-import { type EngineSettings, type LoadOptions, parseLoadOptions } from './load-options.js'
+import {
+  type EngineSettings,
+  type LoadOptions,
+  parseLoadOptions,
+  type SurroundingOptions,
+} from './load-options.js'
 import type { StageOptions } from './stage-options.js'
 
 /** What watches over loading. */
@@ -22,7 +27,7 @@ export interface EngineRuntime {
  */
 export async function loadEngine(
   folder: string,
-  options: LoadOptions,
+  options: Omit<LoadOptions, keyof SurroundingOptions>,
   runtime: EngineRuntime,
 ): Promise<EngineClient> {
   const { worker, backend, onProgress, signal, ...settings } = parseLoadOptions(options)

@@ -2,10 +2,23 @@ import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { type CacheOptions, cacheOptionFields } from './cache-options.js'
 import { checkOptions } from './check-options.js'
+import { filtersSchema, type GenerationFilter } from './filters.js'
+import { type Logger, loggerSchema } from './logger.js'
 import { type StageOptions, stageOptionsSchema } from './stage-options.js'
+import { type TelemetryOptions, telemetrySchema } from './telemetry.js'
+
+/** Options of loading that stay beside the engine, in the caller's thread. */
+export interface SurroundingOptions {
+  /** Filters of every generation, in the order in which they see the messages and the answer. */
+  readonly filters?: readonly GenerationFilter[] | undefined
+  /** Gets warnings, failures and what else is worth a line. Without one the library writes nothing anywhere. */
+  readonly logger?: Logger | undefined
+  /** What is published about generations on diagnostics channels; `false`: nothing. */
+  readonly telemetry?: false | TelemetryOptions | undefined
+}
 
 /** Options of `NVLM.load`. */
-export interface LoadOptions extends StageOptions, CacheOptions {
+export interface LoadOptions extends StageOptions, CacheOptions, SurroundingOptions {
   /**
    * Run the model in a thread of its own, so that this thread's event loop stays free. Default true, and false with
    * a `backend`, which can't move to another thread.
@@ -34,6 +47,9 @@ const loadSchema = stageOptionsSchema
       .min(1, 'expected 1 to 1000')
       .max(1000, 'expected 1 to 1000')
       .optional(),
+    filters: filtersSchema.optional(),
+    logger: loggerSchema.optional(),
+    telemetry: telemetrySchema.optional(),
     ...cacheOptionFields,
   })
   .strict()

@@ -1,5 +1,7 @@
 import { NVLMError } from '../core/errors.js'
-import { DISPOSED_MESSAGE, type EngineClient, type Usage } from './engine-client.js'
+import { DISPOSED_MESSAGE, type EngineClient, type GenerateRequest, type Usage } from './engine-client.js'
+import { filterMessages, filterRun } from './filtered-run.js'
+import type { GenerationFilter } from './filters.js'
 import {
   type GenerateOptions,
   type PromptOptions,
@@ -7,16 +9,35 @@ import {
   parsePromptOptions,
 } from './generate-options.js'
 import { Generation } from './generation.js'
+import { Observer } from './observer.js'
 import { epochNow } from './run-clock.js'
 import type { ModelInfo } from './stages.js'
+
+/** What stands around a model's generations. */
+export interface ModelSurroundings {
+  /** Filters of every generation. */
+  readonly filters?: readonly GenerationFilter[] | undefined
+  readonly observer?: Observer | undefined
+}
+
+/** What belongs to one call, beside its request. */
+type CallOptions = Pick<GenerateOptions, 'signal' | 'filters' | 'telemetry'>
 
 /** A loaded vision-language model: pictures and text in, text out. */
 export class NVLM implements AsyncDisposable {
   private readonly generations = new Set<Generation>()
+  private readonly filters: readonly GenerationFilter[]
+  private readonly observer: Observer
   private disposing: Promise<void> | undefined
 
   /** @param client - owned from now on */
-  constructor(private readonly client: EngineClient) {}
+  constructor(
+    private readonly client: EngineClient,
+    { filters = [], observer = new Observer() }: ModelSurroundings = {},
+  ) {
+    this.filters = filters
+    this.observer = observer
+  }
 
   /** What the model is and where it runs. */
   get info(): ModelInfo {
@@ -31,8 +52,8 @@ export class NVLM implements AsyncDisposable {
   /**
    * Answer a question or go on with a conversation.
    *
-   * Runs of one model wait for each other in the order they were asked for. Wrong options throw here; everything
-   * else that goes wrong comes out of the generation.
+   * Runs of one model begin in the order they were asked for, `concurrency` of them at once. Wrong options throw here;
+   * everything else that goes wrong comes out of the generation.
    *
    * @throws {NVLMError} INVALID_OPTION, DISPOSED
    */
@@ -41,22 +62,21 @@ export class NVLM implements AsyncDisposable {
   generate(first: string | GenerateOptions, rest?: GenerateOptions): Generation {
     this.assertUsable()
     const options = typeof first === 'string' ? { ...rest, prompt: first } : first
-    const request = parseGenerateOptions(options, epochNow())
-    const generation = new Generation(hooks => this.client.run(request, hooks), options.signal)
-    this.generations.add(generation)
-    const forget = () => this.generations.delete(generation)
-    generation.then(forget, forget)
-    return generation
+    return this.start(parseGenerateOptions(options, epochNow()), options)
   }
 
   /**
-   * Count the tokens of a prompt as `generate` would make it, without running the model.
+   * Count the tokens of a prompt as `generate` would make it, without running the model. The model's input filters
+   * are run.
    *
-   * @throws {NVLMError} INVALID_OPTION, IMAGE_*, UNSUPPORTED, DISPOSED, ENGINE_FAILED
+   * @throws {NVLMError} INVALID_OPTION, IMAGE_*, UNSUPPORTED, DISPOSED, ENGINE_FAILED; what a filter throws
    */
   async countTokens(options: PromptOptions): Promise<Usage> {
     this.assertUsable()
-    return this.client.countTokens(parsePromptOptions(options, 'countTokens'))
+    const request = parsePromptOptions(options, 'countTokens')
+    const { signal } = new AbortController()
+    const messages = await filterMessages(this.filters, request, this.info.id, signal)
+    return this.client.countTokens({ ...request, messages })
   }
 
   /** Abort all runs, which reject with DISPOSED, and free the model. A second call waits for the first. */
@@ -69,6 +89,19 @@ export class NVLM implements AsyncDisposable {
     return this.dispose()
   }
 
+  /** Run a checked request, with filters and telemetry around it. */
+  private start(request: GenerateRequest, { signal, filters = [], telemetry }: CallOptions): Generation {
+    const around = [...this.filters, ...filters]
+    assertFiltersFit(request, around)
+    const run = filterRun((inner, hooks) => this.client.run(inner, hooks), around, this.info)
+    const generation = new Generation(hooks => run(request, hooks), signal)
+    this.generations.add(generation)
+    const forget = () => this.generations.delete(generation)
+    generation.then(forget, forget)
+    this.observer.watch(generation, request, this.info, telemetry)
+    return generation
+  }
+
   private async close(): Promise<void> {
     const reason = new NVLMError('DISPOSED', 'the model was disposed during the run')
     for (const generation of this.generations) generation.abort(reason)
@@ -78,4 +111,16 @@ export class NVLM implements AsyncDisposable {
   private assertUsable(): void {
     if (this.disposing) throw new NVLMError('DISPOSED', DISPOSED_MESSAGE)
   }
+}
+
+/** Log-probabilities name the tokens that an output filter may have to hide. */
+function assertFiltersFit({ numLogprobs }: GenerateRequest, filters: readonly GenerationFilter[]): void {
+  if (numLogprobs === undefined || !filters.some(({ output }) => output)) return
+  throw new NVLMError(
+    'INVALID_OPTION',
+    'generate: "logprobs" and a filter of the output exclude each other',
+    {
+      hint: 'Log-probabilities spell out the unfiltered answer; leave one of the two out.',
+    },
+  )
 }

@@ -85,9 +85,22 @@ export interface ImageDecoder<Input = unknown> {
   decode(input: Input | OpenedImage, options: DecodeOptions): Promise<RgbImage>
 }
 
+/** A named place where messages about the library's work can be heard. */
+export interface DiagnosticsChannel {
+  /** Is anybody listening? */
+  readonly hasSubscribers: boolean
+  publish(message: object): void
+}
+
+/** The channels of a machine, shared by all copies of the library. */
+export interface Diagnostics {
+  channel(name: string): DiagnosticsChannel
+}
+
 /** Everything that differs between Node and a browser, chosen by the entry file and passed down. */
 export interface Platform {
   readonly files: Files
   readonly publisher: FolderPublisher
   readonly imageDecoder: ImageDecoder<ImageInput>
+  readonly diagnostics: Diagnostics
 }

@@ -107,6 +107,29 @@ describe('engine', () => {
     expect(String.fromCharCode(...state!.ids)).toContain('u:\x01\x01\x01\x01a\x01\x01a:bu:\x01\x01')
   })
 
+  test('says of each picture how large it is, and whether it is known', async () => {
+    const { engine } = setUp()
+    const imagesOf = async (images: string[]) => {
+      const { events, result } = run(engine, { prompt: 'q', images })
+      await result
+      return events.flatMap(event => (event.type === 'image' ? [{ ...event, type: undefined }] : []))
+    }
+    const picture = (index: number, tiles: number, cached: boolean) => ({
+      type: undefined,
+      index,
+      tiles,
+      tokens: 2 * tiles,
+      cached,
+    })
+    expect(await imagesOf(['5*2', '6', '5*2'])).toEqual([
+      picture(0, 2, false),
+      picture(1, 1, false),
+      picture(2, 2, true),
+    ])
+    expect(await imagesOf(['5*2', '7'])).toEqual([picture(0, 2, true), picture(1, 1, false)])
+    expect(await imagesOf([])).toEqual([])
+  })
+
   test('ends at a stop string, and at the text of the stop token as the official code does', async () => {
     const { engine } = setUp({ answer: () => 'one. two. three' })
     expect(await run(engine, { prompt: '', stop: ' two' }).result).toMatchObject({

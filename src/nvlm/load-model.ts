@@ -1,0 +1,39 @@
+import { baseName } from '../formats/file-name.js'
+import type { Platform } from '../platform/platform.js'
+import type { EngineClient } from './engine-client.js'
+import { type EngineRuntime, loadEngine } from './load-engine.js'
+import { type LoadOptions, parseLoadOptions } from './load-options.js'
+import type { ModelSurroundings } from './nvlm.js'
+import { Observer } from './observer.js'
+import { epochNow } from './run-clock.js'
+
+/** A loaded model, and what its options put around it. */
+export interface LoadedModel {
+  readonly client: EngineClient
+  readonly surroundings: ModelSurroundings
+}
+
+/**
+ * Load a model and say so on `nvlm:load`.
+ *
+ * @throws {NVLMError} as `loadEngine`
+ */
+export async function loadModel(
+  folder: string,
+  options: LoadOptions,
+  runtime: EngineRuntime,
+  { diagnostics, files }: Pick<Platform, 'diagnostics' | 'files'>,
+): Promise<LoadedModel> {
+  const { logger, telemetry, filters, ...engineOptions } = parseLoadOptions(options)
+  const observer = new Observer({ diagnostics, logger, telemetry })
+  const modelId = baseName(files.resolve(folder))
+  const startedAt = epochNow()
+  try {
+    const client = await loadEngine(folder, engineOptions, runtime)
+    observer.loaded(modelId, startedAt, { info: client.info })
+    return { client, surroundings: { observer, filters } }
+  } catch (error) {
+    observer.loaded(modelId, startedAt, { error })
+    throw error
+  }
+}
