@@ -22,5 +22,6 @@ const libraryBeside: Plugin = {
 export default defineConfig([
   { ...shared, entry: { node: 'src/node.ts' }, format: ['esm', 'cjs'], dts: true, shims: true },
   { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
+  { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },
   { ...shared, entry: { cli: 'src/cli.ts' }, format: ['esm'], esbuildPlugins: [libraryBeside] },
 ])

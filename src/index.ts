@@ -39,7 +39,7 @@ export type {
   TextPartInput,
 } from './nvlm/message-input.js'
 export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
-export type { ComputeType, ModelInfo, PartName, Stages } from './nvlm/stages.js'
+export type { ModelInfo, PartName, Stages } from './nvlm/stages.js'
 export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'
 export type { StreamPart } from './nvlm/stream-parts.js'
 export type {
@@ -54,7 +54,9 @@ export type {
 export type { LogprobEntry, TokenLogprob } from './nvlm/token-logprob.js'
 export type { BlobLike, ImageInput, PixelsLike, SharpLike } from './platform/image-input.js'
 export type { Manifest } from './prepare/manifest.js'
-export type { PrepareOptions, PrepareProgress } from './prepare/prepare-checkpoint.js'
+export type { PrepareOptions, PrepareProgress } from './prepare/prepare-options.js'
+export type { DtypeOption, StageDtype, StageDtypes, StageName } from './prepare/stage-dtypes.js'
+export type { FileVerification, Verification, VerifyOptions } from './prepare/verify-model.js'
 export { Projector } from './projector/projector.js'
 export type { ContentPart, Message } from './tokenizer/messages.js'
 export type { EncodeOptions } from './tokenizer/tokenizer.js'

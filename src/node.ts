@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { ImageTiler as AnyImageTiler } from './image/image-tiler.js'
 import type { ImageTilerOptions } from './image/image-tiler-options.js'
@@ -9,9 +10,12 @@ import { NVLM as AnyNVLM } from './nvlm/nvlm.js'
 import { openTokenizer } from './nvlm/open-tokenizer.js'
 import type { StageOptions } from './nvlm/stage-options.js'
 import type { Stages } from './nvlm/stages.js'
+import { startConvertThreads } from './nvlm/worker/convert-threads.js'
 import { nodeEngineRuntime, nodeHost } from './nvlm/worker/node-host.js'
 import type { Manifest } from './prepare/manifest.js'
-import { type PrepareOptions, prepareCheckpoint as prepareFolder } from './prepare/prepare-checkpoint.js'
+import { prepareCheckpoint as prepareFolder } from './prepare/prepare-checkpoint.js'
+import type { PrepareOptions } from './prepare/prepare-options.js'
+import { type Verification, type VerifyOptions, verifyModel as verifyFolder } from './prepare/verify-model.js'
 import { Tokenizer as AnyTokenizer } from './tokenizer/tokenizer.js'
 
 export { onnxruntimeNodeBackend } from './backend/node/onnxruntime-node-backend.js'
@@ -23,6 +27,7 @@ export const defaultModelFolder: string = fileURLToPath(
 )
 
 const runtime = nodeEngineRuntime(new URL('./engine-worker.js', import.meta.url))
+const convertWorkerUrl = new URL('./convert-worker.js', import.meta.url)
 const { platform } = nodeHost
 
 /** A loaded vision-language model: pictures and text in, text out. */
@@ -72,13 +77,27 @@ export class ImageTiler extends AnyImageTiler {
 }
 
 /**
- * Turn a checkpoint folder into a prepared one. Weights are not copied: the graphs read them where they lie.
+ * Turn a checkpoint folder into a prepared one: by default graphs that read its weights where they lie, with a `dtype` a
+ * folder with converted weights of its own. A conversion that was killed goes on where it was when it is run again.
  *
- * @throws {NVLMError} OUTPUT_EXISTS, OUTPUT_FAILED, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED; the signal's
- * reason on abort
+ * @throws {NVLMError} INVALID_OPTION, OUTPUT_EXISTS, OUTPUT_FAILED, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED,
+ * NUMERIC; the signal's reason on abort
  */
 export function prepareCheckpoint(checkpointFolder: string, options: PrepareOptions): Promise<Manifest> {
-  return prepareFolder(platform.files, platform.publisher, checkpointFolder, options)
+  return prepareFolder(platform.files, platform.publisher, checkpointFolder, options, {
+    startConverter: (numThreads = availableParallelism()) =>
+      startConvertThreads(convertWorkerUrl, numThreads),
+  })
+}
+
+/**
+ * Check every byte of a prepared folder against the hashes in its manifest: graphs, settings, tokenizer files and data
+ * files. Weights that are read in place are checked as far as their hash was recorded (`hashWeights`).
+ *
+ * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID if there is no readable manifest; the signal's reason on abort
+ */
+export function verifyModel(folder: string, options: VerifyOptions = {}): Promise<Verification> {
+  return verifyFolder(platform.files, folder, options)
 }
 
 /**

@@ -6,13 +6,15 @@ import { EmbeddingTable } from '../decoder/embedding-table.js'
 import { baseName } from '../formats/file-name.js'
 import { ImageTiler } from '../image/image-tiler.js'
 import type { VisionConfig } from '../models/model-definition.js'
-import type { Platform } from '../platform/platform.js'
+import type { Files, Platform, RandomAccessFile } from '../platform/platform.js'
 import { openModel } from '../prepare/open-model.js'
 import type { RunnableModel } from '../prepare/runnable-model.js'
+import { parseDtype } from '../prepare/stage-dtypes.js'
 import { Projector } from '../projector/projector.js'
 import { readTokenizerFiles } from '../tokenizer/read-tokenizer-files.js'
 import { Tokenizer } from '../tokenizer/tokenizer.js'
 import { VisionEncoder } from '../vision/vision-encoder.js'
+import { requireDtype } from './require-dtype.js'
 import { chooseDevice, type LoadProgress, parseStageOptions, type StageOptions } from './stage-options.js'
 import type { ModelInfo, PartName, Stages } from './stages.js'
 
@@ -45,6 +47,9 @@ export async function loadStages(
   }
   report('open', 0)
   const model = await openModel(files, folder)
+  if (settings.dtype !== undefined && settings.dtype !== 'auto') {
+    requireDtype(model, parseDtype(settings.dtype))
+  }
   const contextLength = checkedContextLength(settings.contextLength, model)
   report('tokenizer', 1)
   const tokenizer = Tokenizer.fromFiles(await readTokenizerFiles(files, folder), model.config.promptFormat, {
@@ -61,8 +66,7 @@ export async function loadStages(
       const session = await backend.createSession(source, { device, numThreads: settings.numThreads })
       sessions[part] = turns.wrap(session)
     }
-    const file = await files.open(model.embedding.path)
-    const embeddings = new EmbeddingTable(file, model.embedding)
+    const embeddings = await openEmbeddings(files, model)
     report('ready', PARTS.length + 2)
     return new LoadedStages(
       model,
@@ -78,6 +82,20 @@ export async function loadStages(
     for (const session of Object.values(sessions)) await session.dispose()
     throw error
   }
+}
+
+async function openEmbeddings(files: Files, { embedding }: RunnableModel): Promise<EmbeddingTable> {
+  const opened = new Map<string, RandomAccessFile>()
+  try {
+    for (const path of embedding.paths) if (!opened.has(path)) opened.set(path, await files.open(path))
+  } catch (error) {
+    for (const file of opened.values()) await file.close()
+    throw error
+  }
+  return new EmbeddingTable(
+    embedding.paths.map(path => opened.get(path)!),
+    embedding,
+  )
 }
 
 function checkedContextLength(wanted: number | undefined, model: RunnableModel): number {
@@ -107,7 +125,7 @@ function modelInfo(
       max: maxTiles ?? vision.tiling.maxTiles,
     },
     device: { vision: device, projector: device, decoder: device },
-    dtype: { vision: 'fp32', projector: 'fp32', decoder: 'fp32' },
+    dtype: model.dtypes,
     bytes: model.weightBytes,
   }
 }

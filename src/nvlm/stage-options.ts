@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Backend, Device } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
-import type { ComputeType } from './stages.js'
+import { type DtypeOption, dtypeOptionSchema } from '../prepare/stage-dtypes.js'
 
 /** Devices that can be asked for; `auto` takes the best one that the backend has and the graphs run on. */
 const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'wasm', 'dml', 'coreml'] as const
@@ -10,8 +10,11 @@ const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'wasm', 'dml', 'coreml'] a
 export interface StageOptions {
   /** Where the graphs run; default `auto`. */
   readonly device?: 'auto' | Device | undefined
-  /** What the graphs compute in; default `auto`, which is `fp32`. */
-  readonly dtype?: 'auto' | ComputeType | undefined
+  /**
+   * What the weights must be stored as, such as `q4`; default `auto`, which is whatever the folder has. Loading converts
+   * nothing: a dtype other than `fp32` needs a folder made by `prepareCheckpoint`.
+   */
+  readonly dtype?: 'auto' | DtypeOption | undefined
   /** Most tokens of prompt and answer together; default: what the model was made for. */
   readonly contextLength?: number | undefined
   /** Most tiles a picture is cut into; default: as config.json says. */
@@ -37,7 +40,7 @@ export interface LoadProgress {
 /** The part of the options that is plain data; it can be sent to another thread. */
 export const stageSettingsSchema = z.object({
   device: z.enum(deviceNames).optional(),
-  dtype: z.enum(['auto', 'fp32']).optional(),
+  dtype: z.union([z.literal('auto'), dtypeOptionSchema]).optional(),
   contextLength: z.number().int().min(1).optional(),
   maxTiles: z.number().int().min(1).max(1000).optional(),
   numThreads: z.number().int().min(1).max(1024).optional(),

@@ -1,15 +1,13 @@
 import type { Device } from '../backend/backend.js'
 import type { Decoder } from '../decoder/decoder.js'
 import type { ImageTiler } from '../image/image-tiler.js'
+import type { StageDtypes, StageName } from '../prepare/stage-dtypes.js'
 import type { Projector } from '../projector/projector.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
 import type { VisionEncoder } from '../vision/vision-encoder.js'
 
 /** The stages that run as ONNX sessions. */
-export type PartName = 'vision' | 'projector' | 'decoder'
-
-/** Number formats that a stage can compute in. */
-export type ComputeType = 'fp32'
+export type PartName = StageName
 
 /** What a loaded model is and where it runs. */
 export interface ModelInfo {
@@ -22,7 +20,8 @@ export interface ModelInfo {
   /** How pictures are cut; absent for a model that takes text only. */
   readonly tile?: { readonly size: number; readonly tokens: number; readonly max: number } | undefined
   readonly device: Readonly<Record<PartName, Device>>
-  readonly dtype: Readonly<Record<PartName, ComputeType>>
+  /** What the weights are stored as. */
+  readonly dtype: StageDtypes
   /** Size of the weight files in bytes. */
   readonly bytes: number
 }

@@ -14,6 +14,15 @@ export interface RandomAccessFile {
 export interface FileInfo {
   readonly kind: 'file' | 'directory' | 'other'
   readonly size: number
+  /** When the content was last changed, in milliseconds since 1970. */
+  readonly modified: number
+}
+
+/** What watches over the hashing of a file. */
+export interface HashOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Called with the number of bytes of each piece. */
+  readonly onBytes?: ((numBytes: number) => void) | undefined
 }
 
 /** The files of the machine, seen through paths. Missing files give `undefined`, other failures reject. */
@@ -30,23 +39,57 @@ export interface Files {
   list(path: string): Promise<readonly string[]>
   /** Absolute path with every symbolic link followed. */
   realPath(path: string): Promise<string>
+  /** SHA-256 of a whole file in lower-case hexadecimal, read piece by piece. */
+  sha256(path: string, options?: HashOptions): Promise<string>
+}
+
+/** A file of known size whose parts are written in any order. */
+export interface DataFileWriter {
+  write(offset: number, bytes: Uint8Array): Promise<void>
+  /** Bring it to the disk, make it read-only and close it; gives its SHA-256, read back, in lower-case hexadecimal. */
+  finish(): Promise<string>
+  /** Close it as it is. After `finish`, or a second time, does nothing. */
+  close(): Promise<void>
 }
 
 /** Writes the files of one new folder. */
 export interface FolderWriter {
+  /**
+   * Go on with what a killed or aborted run left of the same work. Must come before anything is written.
+   *
+   * @param key - names the work, with a hash of everything that the bytes depend on
+   * @param bytes - room that will be needed
+   * @returns the steps that were recorded
+   * @throws {NVLMError} OUTPUT_FAILED if there is not enough room
+   */
+  resume(key: string, bytes: number): Promise<ReadonlySet<number>>
   /** Write a whole file; it is on the disk when the promise settles. */
   write(name: string, bytes: Uint8Array): Promise<void>
+  /** Open a data file, as an earlier run left it or new; bytes not written are zero. */
+  openData(name: string, bytes: number): Promise<DataFileWriter>
+  /** Record steps as finished, after everything written to data files so far is on the disk. */
+  record(steps: readonly number[]): Promise<void>
+}
+
+/** How a folder is made. */
+export interface PublishOptions {
+  /** When it has aborted, steps that were recorded are kept for the next run. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Makes new folders that are there whole or not at all. */
 export interface FolderPublisher {
   /**
    * Make a folder: `fill` writes into a hidden one beside it, which gets its name when everything is on the disk.
-   * A kill at any moment leaves no folder of that name; remains of a killed run are removed by the next.
+   * A kill at any moment leaves no folder of that name; the next run goes on with what was recorded, or removes it.
    *
    * @throws {NVLMError} OUTPUT_EXISTS, before any work, if `path` exists
    */
-  publish(path: string, fill: (writer: FolderWriter) => Promise<void>): Promise<void>
+  publish(
+    path: string,
+    fill: (writer: FolderWriter) => Promise<void>,
+    options?: PublishOptions,
+  ): Promise<void>
 }
 
 /** Limits checked before a picture is decoded. */

@@ -1,24 +1,73 @@
 import { NVLMError } from '../core/errors.js'
-import type { EmbeddingPlace } from '../decoder/embedding-table.js'
 import { parseJson } from '../formats/json.js'
-import { encodeModel } from '../formats/onnx/encode-model.js'
+import type { TensorInfo } from '../formats/safetensors.js'
 import { openCheckpoint, type SafetensorsCheckpoint } from '../formats/safetensors-checkpoint.js'
-import { internVitGraph } from '../graph/towers/intern-vit.js'
-import { mlpProjectorGraph } from '../graph/towers/mlp-projector.js'
-import { qwen2DecoderGraph } from '../graph/towers/qwen2-decoder.js'
+import { isFloat } from '../graph/weights.js'
 import type { ModelConfig } from '../models/model-definition.js'
 import { parseModelConfig } from '../models/model-list.js'
 import type { Files } from '../platform/platform.js'
+import { buildGraphs } from './build-graphs.js'
 import { areDummyHeadsZero } from './dummy-heads.js'
 import type { RunnableModel } from './runnable-model.js'
+import { dtypePresets } from './stage-dtypes.js'
 import { type PlacedWeights, placeWeights } from './weight-places.js'
 
 const MAX_CONFIG_BYTES = 10_000_000
 
-/** A checkpoint, read as far as its headers, and the graphs for it. */
-export interface BuiltModel extends RunnableModel {
+/** A checkpoint folder, read as far as its settings and headers. */
+export interface CheckpointModel {
+  readonly folder: string
+  readonly config: ModelConfig
   readonly checkpoint: SafetensorsCheckpoint
+  /** Are the dummy attention heads all zero? */
+  readonly dropsDummyHeads: boolean
+}
+
+/** The graphs of a checkpoint that read its weights where they lie. */
+export interface BuiltModel extends RunnableModel {
+  /** Path of each weight file → its name in the graphs. */
   readonly locations: PlacedWeights['locations']
+}
+
+/**
+ * Read the settings and the weight headers of a checkpoint folder. Of the weights only the dummy heads are read.
+ *
+ * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file
+ */
+export async function readCheckpoint(files: Files, folder: string): Promise<CheckpointModel> {
+  const config = await readModelConfig(files, folder)
+  const checkpoint = await openCheckpoint(files, folder)
+  const { vision, weightPrefixes } = config
+  const dropsDummyHeads =
+    vision !== undefined &&
+    (await areDummyHeadsZero(files, checkpoint.tensors, vision.tower, weightPrefixes.vision))
+  return { folder, config, checkpoint, dropsDummyHeads }
+}
+
+/**
+ * Build the graphs of a checkpoint in memory: they name the places of the weights in its own files.
+ *
+ * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED naming the tensor
+ */
+export async function buildInPlace(files: Files, model: CheckpointModel): Promise<BuiltModel> {
+  const { folder, config, checkpoint, dropsDummyHeads } = model
+  const { dataFolder, source, locations } = await placeWeights(files, checkpoint)
+  const table = embeddingTensor(model)
+  const { vocabSize, hiddenSize } = config.decoder
+  return {
+    folder,
+    config,
+    graphs: buildGraphs(config, { vision: source, projector: source, decoder: source }, dropsDummyHeads),
+    isPrepared: false,
+    dtypes: dtypePresets.fp32,
+    dataFolder,
+    embedding: {
+      ...{ dtype: table.dtype, vocabSize, hiddenSize, paths: [table.file] },
+      pieces: [{ rows: vocabSize, offset: table.offset }],
+    },
+    weightBytes: checkpoint.totalBytes,
+    locations,
+  }
 }
 
 /**
@@ -27,19 +76,7 @@ export interface BuiltModel extends RunnableModel {
  * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file
  */
 export async function buildModel(files: Files, folder: string): Promise<BuiltModel> {
-  const config = await readModelConfig(files, folder)
-  const checkpoint = await openCheckpoint(files, folder)
-  const { dataFolder, places, locations } = await placeWeights(files, checkpoint)
-  return {
-    folder,
-    config,
-    graphs: await buildGraphs(files, config, checkpoint, places),
-    dataFolder,
-    embedding: embeddingPlace(config, checkpoint),
-    weightBytes: checkpoint.totalBytes,
-    checkpoint,
-    locations,
-  }
+  return buildInPlace(files, await readCheckpoint(files, folder))
 }
 
 /** Read and understand a folder's config.json. */
@@ -52,46 +89,25 @@ export async function readModelConfig(files: Files, folder: string): Promise<Mod
   )
 }
 
-async function buildGraphs(
-  files: Files,
-  config: ModelConfig,
-  checkpoint: SafetensorsCheckpoint,
-  places: PlacedWeights['places'],
-): Promise<RunnableModel['graphs']> {
-  const { vision, decoder, weightPrefixes } = config
-  const decoderGraph = encodeModel(qwen2DecoderGraph(decoder, places, weightPrefixes.decoder))
-  if (vision === undefined) return { decoder: decoderGraph }
-  const dropsDummyHeads = await areDummyHeadsZero(
-    files,
-    checkpoint.tensors,
-    vision.tower,
-    weightPrefixes.vision,
-  )
-  return {
-    vision: encodeModel(internVitGraph(vision.tower, places, weightPrefixes.vision, { dropsDummyHeads })),
-    projector: encodeModel(mlpProjectorGraph(vision.projector, places, weightPrefixes.projector)),
-    decoder: decoderGraph,
-  }
-}
-
-function embeddingPlace(config: ModelConfig, checkpoint: SafetensorsCheckpoint): RunnableModel['embedding'] {
+/**
+ * The tensor of the token embeddings, checked.
+ *
+ * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED
+ */
+export function embeddingTensor({ config, checkpoint }: CheckpointModel) {
   const name = `${config.weightPrefixes.decoder}model.embed_tokens.weight`
-  const tensor = checkpoint.tensors.get(name)
+  const tensor: TensorInfo | undefined = checkpoint.tensors.get(name)
   const { vocabSize, hiddenSize } = config.decoder
   if (tensor === undefined) throw new NVLMError('MODEL_INVALID', `the checkpoint has no tensor "${name}"`)
-  const { dtype, shape, offset, file } = tensor
+  const { dtype, shape } = tensor
   if (shape.length !== 2 || shape[0] !== vocabSize || shape[1] !== hiddenSize) {
     throw new NVLMError(
       'MODEL_INVALID',
       `tensor "${name}" is [${shape.join(', ')}], config.json asks for [${vocabSize}, ${hiddenSize}]`,
     )
   }
-  if (!isReadable(dtype)) {
+  if (!isFloat(dtype)) {
     throw new NVLMError('MODEL_UNSUPPORTED', `tensor "${name}" is ${dtype}; read are F32, F16 and BF16`)
   }
-  return { dtype, vocabSize, hiddenSize, offset, path: file }
-}
-
-function isReadable(dtype: string): dtype is EmbeddingPlace['dtype'] {
-  return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16'
+  return { ...tensor, dtype }
 }

@@ -2,12 +2,14 @@ import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { requireFileName } from '../formats/file-name.js'
 import { parseJson } from '../formats/json.js'
+import { sha256Hex } from './sha256.js'
+import { stageDtypesSchema } from './stage-dtypes.js'
 
 /** Name of the manifest in a prepared folder. */
 export const MANIFEST_NAME = 'nvlm.json'
 
 /** Raised when a folder of an older form can no longer be read. */
-const FORMAT_VERSION = 1
+const FORMAT_VERSION = 2
 const MAX_MANIFEST_BYTES = 10_000_000
 
 const fileName = z.string().min(1).max(255)
@@ -20,43 +22,60 @@ const manifestSchema = z.strictObject({
   version: z.literal(FORMAT_VERSION),
   /** Name of the model definition that built the graphs. */
   family: z.string(),
-  /** What the graphs compute in. */
-  dtype: z.strictObject({
-    vision: z.literal('fp32'),
-    projector: z.literal('fp32'),
-    decoder: z.literal('fp32'),
-  }),
+  /** What the weights are stored as. */
+  dtype: stageDtypesSchema,
+  /** How weights were rounded to blocks, and what MatMulNBits rounds its input to. */
+  blocks: z.strictObject({ rounding: z.string(), activations: z.enum(['int8', 'fp32']) }),
   /** The ONNX files; vision and projector are absent for a model that takes text only. */
   graphs: z.strictObject({ vision: filePart.optional(), projector: filePart.optional(), decoder: filePart }),
   /** Settings and tokenizer files, copied from the checkpoint. */
   copies: z.array(filePart),
-  /** The checkpoint, whose weight files the graphs read in place. */
-  checkpoint: z.strictObject({
-    /** Relative path from this folder. */
-    folder: z.string().min(1),
-    totalBytes: byteCount,
-    files: z
+  /** Weights of the folder's own; none if the graphs read those of the checkpoint. */
+  data: z.array(filePart).max(10_000),
+  /** The checkpoint whose weight files the graphs read in place; absent if the folder has weights of its own. */
+  checkpoint: z
+    .strictObject({
+      /** Relative path from this folder. */
+      folder: z.string().min(1),
+      totalBytes: byteCount,
+      files: z
+        .array(
+          z.strictObject({
+            name: fileName,
+            /** Name in the graphs: relative to the folder of the real files. */
+            location: z.string().min(1),
+            bytes: byteCount,
+            /** Hash of the safetensors header: names, types, shapes and places. */
+            headerSha256: sha256,
+            /** Hash of the whole file; only on request, since that reads all weights. */
+            sha256: sha256.optional(),
+          }),
+        )
+        .min(1)
+        .max(10_000),
+    })
+    .optional(),
+  /** Where the token embeddings lie. */
+  embedding: z.strictObject({
+    dtype: z.enum(['F32', 'F16', 'BF16', 'q8', 'q4']),
+    vocabSize: z.number().int().min(1),
+    hiddenSize: z.number().int().min(1),
+    /** In the order of the rows. */
+    pieces: z
       .array(
         z.strictObject({
-          name: fileName,
-          /** Name in the graphs: relative to the folder of the real files. */
-          location: z.string().min(1),
-          bytes: byteCount,
-          /** Hash of the safetensors header: names, types, shapes and places. */
-          headerSha256: sha256,
+          file: fileName,
+          rows: z.number().int().min(1),
+          offset: byteCount,
+          scalesOffset: byteCount.optional(),
+          zeroPointsOffset: byteCount.optional(),
         }),
       )
       .min(1)
       .max(10_000),
   }),
-  /** Where the token embeddings lie. */
-  embedding: z.strictObject({
-    file: fileName,
-    dtype: z.enum(['F32', 'F16', 'BF16']),
-    vocabSize: z.number().int().min(1),
-    hiddenSize: z.number().int().min(1),
-    offset: byteCount,
-  }),
+  /** See `encodeManifest`. */
+  manifestSha256: sha256,
 })
 
 /** What a prepared folder says of itself: `nvlm.json`. */
@@ -94,9 +113,45 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
       },
     )
   }
-  const { graphs, copies, checkpoint, embedding } = result.data
-  const parts = [graphs.vision, graphs.projector, graphs.decoder, ...copies].flatMap(part => part?.file ?? [])
-  for (const name of [...parts, ...checkpoint.files.map(file => file.name), embedding.file])
-    requireFileName(name, path)
+  checkNames(result.data, path)
   return result.data
 }
+
+/** Names are plain, and embeddings lie in files that the manifest lists. */
+function checkNames({ graphs, copies, data, checkpoint, embedding }: Manifest, path: string): void {
+  const parts = [graphs.vision, graphs.projector, graphs.decoder, ...copies].flatMap(part => part?.file ?? [])
+  const weightFiles = checkpoint ? checkpoint.files.map(({ name }) => name) : data.map(({ file }) => file)
+  for (const name of [...parts, ...data.map(({ file }) => file), ...weightFiles]) requireFileName(name, path)
+  const numRows = embedding.pieces.reduce((sum, { rows }) => sum + rows, 0)
+  const stray = embedding.pieces.find(({ file }) => !weightFiles.includes(file))
+  if (
+    stray === undefined &&
+    numRows === embedding.vocabSize &&
+    (checkpoint === undefined) === data.length > 0
+  )
+    return
+  const problem =
+    stray === undefined
+      ? `weights or embedding rows do not add up (${numRows} of ${embedding.vocabSize})`
+      : `embedding.pieces: ${stray.file} is no weight file`
+  throw new NVLMError('MODEL_INVALID', `${path}: ${problem}`, { hint: 'Prepare the checkpoint again.' })
+}
+
+/** The manifest as text, with the hash of the text without it as the last field. */
+export async function encodeManifest(manifest: Omit<Manifest, 'manifestSha256'>): Promise<Uint8Array> {
+  const text = `${JSON.stringify(manifest, null, 2)}\n`
+  const hash = await sha256Hex(new TextEncoder().encode(text))
+  const end = text.length - END.length
+  return new TextEncoder().encode(`${text.slice(0, end)},\n  "manifestSha256": "${hash}"${END}`)
+}
+
+/** Is every byte of a manifest as it was written? */
+export async function isManifestWhole(bytes: Uint8Array): Promise<boolean> {
+  const text = new TextDecoder().decode(bytes)
+  const match = /,\n {2}"manifestSha256": "([0-9a-f]{64})"\n\}\n$/.exec(text)
+  if (match === null) return false
+  return (await sha256Hex(new TextEncoder().encode(text.slice(0, match.index) + END))) === match[1]
+}
+
+/** How the text of a manifest ends. */
+const END = '\n}\n'

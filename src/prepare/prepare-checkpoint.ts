@@ -1,10 +1,17 @@
 import { NVLMError } from '../core/errors.js'
 import { baseName } from '../formats/file-name.js'
 import type { Files, FolderPublisher, FolderWriter } from '../platform/platform.js'
-import { type BuiltModel, buildModel } from './build-model.js'
-import { MANIFEST_NAME, type Manifest, manifestHeader } from './manifest.js'
+import { type BuiltModel, buildInPlace, type CheckpointModel, readCheckpoint } from './build-model.js'
+import { directConverter, type SlabConverter } from './convert-slab.js'
+import { encodeManifest, MANIFEST_NAME, type Manifest, manifestHeader, parseManifest } from './manifest.js'
+import { type ModelPlan, planModel } from './plan-model.js'
+import { type CheckedPrepareOptions, type PrepareOptions, parsePrepareOptions } from './prepare-options.js'
+import { resumeKey } from './resume-key.js'
+import type { ModelGraphs } from './runnable-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
+import { dtypePresets } from './stage-dtypes.js'
+import { bytesOfStep, writeWeights } from './write-weights.js'
 
 /** Files that are copied into a prepared folder when the checkpoint has them. */
 const COPIED = [
@@ -19,113 +26,179 @@ const COPIED = [
 ]
 const MAX_COPIED_BYTES = 64_000_000
 
-/** Progress of a preparation: steps done of a known number. */
-export interface PrepareProgress {
-  readonly step: 'read' | 'build' | 'write'
-  readonly done: number
-  readonly total: number
+/** What the machine brings, and bounds that tests make small. */
+export interface PrepareMachine {
+  /** Start threads that convert; default: the calling thread converts. */
+  readonly startConverter?: ((numThreads: number | undefined) => SlabConverter) | undefined
+  readonly maxFileBytes?: number | undefined
+  readonly journalBytes?: number | undefined
 }
 
-/** How a checkpoint is prepared. */
-export interface PrepareOptions {
-  /** Folder to make; it must not exist. */
-  readonly out: string
-  readonly onProgress?: ((progress: PrepareProgress) => void) | undefined
-  readonly signal?: AbortSignal | undefined
+/** What one preparation works with. */
+interface Preparation {
+  readonly files: Files
+  readonly writer: FolderWriter
+  readonly machine: PrepareMachine
+  readonly options: CheckedPrepareOptions
 }
 
 /**
  * Turn a checkpoint folder into a prepared one: graphs, settings, tokenizer files and a manifest.
  *
- * Weights are not copied: the graphs read them from the checkpoint, which must stay where it is relative to the
- * prepared folder. The folder appears whole or not at all.
+ * In `fp32` weights are not copied: the graphs read them from the checkpoint, which must stay where it is relative to
+ * the prepared folder. With any other dtype the folder has all its weights, in data files below 2 GB, and the
+ * checkpoint is no longer needed. The folder appears whole or not at all; a conversion that was killed or aborted is
+ * taken up again by the next with the same options.
  *
- * @throws {NVLMError} OUTPUT_EXISTS, OUTPUT_FAILED, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED; the signal's
- * reason on abort
+ * @throws {NVLMError} INVALID_OPTION, OUTPUT_EXISTS, OUTPUT_FAILED, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED,
+ * NUMERIC for weights that are not finite; the signal's reason on abort
  */
 export async function prepareCheckpoint(
   files: Files,
   publisher: FolderPublisher,
   checkpointFolder: string,
   options: PrepareOptions,
+  machine: PrepareMachine = {},
 ): Promise<Manifest> {
-  const { out, onProgress, signal } = options
+  const checked = parsePrepareOptions(options)
+  const { out, onProgress, signal } = checked
   if ((await files.stat(files.join(checkpointFolder, MANIFEST_NAME))) !== undefined) {
     throw new NVLMError('INVALID_OPTION', `${checkpointFolder}: is a prepared folder already`, {
       hint: 'Name the folder of the original checkpoint.',
     })
   }
   let manifest: Manifest | undefined
-  await publisher.publish(out, async writer => {
+  const fill = async (writer: FolderWriter) => {
     signal?.throwIfAborted()
     onProgress?.({ step: 'build', done: 0, total: 1 })
-    const model = await buildModel(files, checkpointFolder)
-    onProgress?.({ step: 'build', done: 1, total: 1 })
+    const model = await readCheckpoint(files, checkpointFolder)
+    const preparation = { files, writer, machine, options: checked }
+    const { dtype } = checked
+    const body = dtype
+      ? await convertWeights(preparation, model, planModel(model, dtype, planOptions(preparation)))
+      : await pointToWeights(preparation, await buildInPlace(files, model), model)
     signal?.throwIfAborted()
-    manifest = await writeFolder(files, writer, model, files.resolve(out), options)
+    const bytes = await encodeManifest(body)
+    manifest = parseManifest(bytes, files.join(out, MANIFEST_NAME))
+    await writer.write(MANIFEST_NAME, bytes)
     signal?.throwIfAborted()
-  })
+  }
+  await publisher.publish(out, fill, { signal })
   return manifest!
 }
 
+function planOptions({ options, machine }: Preparation) {
+  const blockInput = options.activations === 'int8' ? 'int8' : 'float32'
+  return { blockInput, maxFileBytes: machine.maxFileBytes } as const
+}
+
+type ManifestBody = Omit<Manifest, 'manifestSha256'>
+
+/** Write what every prepared folder has. */
 async function writeFolder(
-  files: Files,
-  writer: FolderWriter,
-  model: BuiltModel,
-  out: string,
-  { onProgress, signal }: PrepareOptions,
-): Promise<Manifest> {
+  { files, writer, options }: Preparation,
+  { folder, config }: CheckpointModel,
+  graphs: ModelGraphs,
+): Promise<Pick<ManifestBody, 'format' | 'version' | 'family' | 'graphs' | 'copies' | 'blocks'>> {
   const write = async (name: string, bytes: Uint8Array) => {
-    signal?.throwIfAborted()
+    options.signal?.throwIfAborted()
     await writer.write(name, bytes)
     return { file: name, bytes: bytes.byteLength, sha256: await sha256Hex(Uint8Array.from(bytes)) }
   }
-  const { vision, projector, decoder } = model.graphs
-  const graphs = {
+  const { vision, projector, decoder } = graphs
+  const written = {
     ...(vision && { vision: await write('vision.onnx', vision) }),
     ...(projector && { projector: await write('projector.onnx', projector) }),
     decoder: await write('decoder.onnx', decoder),
   }
   const copies: Manifest['copies'] = []
   for (const name of COPIED) {
-    const path = files.join(model.folder, name)
+    const path = files.join(folder, name)
     if ((await files.stat(path)) !== undefined)
       copies.push(await write(name, await files.read(path, MAX_COPIED_BYTES)))
   }
-  const manifest: Manifest = {
-    ...manifestHeader,
-    family: model.config.family,
-    dtype: { vision: 'fp32', projector: 'fp32', decoder: 'fp32' },
-    graphs,
-    copies,
+  const blocks = { rounding: options.rounding, activations: options.activations }
+  return { ...manifestHeader, family: config.family, blocks, graphs: written, copies }
+}
+
+/** A folder whose graphs read the checkpoint. */
+async function pointToWeights(
+  preparation: Preparation,
+  built: BuiltModel,
+  model: CheckpointModel,
+): Promise<ManifestBody> {
+  const { files, writer, options } = preparation
+  await writer.resume('graphs only', 0)
+  options.onProgress?.({ step: 'build', done: 1, total: 1 })
+  const { dtype, vocabSize, hiddenSize, paths, pieces } = built.embedding
+  return {
+    ...(await writeFolder(preparation, model, built.graphs)),
+    dtype: dtypePresets.fp32,
+    data: [],
     checkpoint: {
-      folder: files.relative(out, files.resolve(model.folder)),
-      totalBytes: model.weightBytes,
-      files: await describeWeightFiles(files, model, { onProgress, signal }),
+      folder: files.relative(files.resolve(options.out), files.resolve(built.folder)),
+      totalBytes: built.weightBytes,
+      files: await describeWeightFiles(preparation, built, model),
     },
-    embedding: embeddingOf(model),
+    embedding: {
+      ...{ dtype, vocabSize, hiddenSize },
+      pieces: pieces.map((piece, index) => ({ ...piece, file: baseName(paths[index]!) })),
+    },
   }
-  await writer.write(MANIFEST_NAME, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`))
-  return manifest
 }
 
 async function describeWeightFiles(
-  files: Files,
-  model: BuiltModel,
-  { onProgress, signal }: Pick<PrepareOptions, 'onProgress' | 'signal'>,
-): Promise<Manifest['checkpoint']['files']> {
-  const described: Manifest['checkpoint']['files'] = []
-  const { files: weightFiles } = model.checkpoint
-  for (const { path, name, size } of weightFiles) {
+  { files, options }: Preparation,
+  { locations }: BuiltModel,
+  { checkpoint }: CheckpointModel,
+): Promise<NonNullable<Manifest['checkpoint']>['files']> {
+  const { signal, hashWeights, onProgress } = options
+  const described: NonNullable<Manifest['checkpoint']>['files'] = []
+  for (const { path, name, size } of checkpoint.files) {
     signal?.throwIfAborted()
     const headerSha256 = await safetensorsHeaderHash(files, path)
-    described.push({ name, location: model.locations.get(path)!, bytes: size, headerSha256 })
-    onProgress?.({ step: 'write', done: described.length, total: weightFiles.length })
+    const whole = hashWeights ? { sha256: await files.sha256(path, { signal }) } : {}
+    described.push({ name, location: locations.get(path)!, bytes: size, headerSha256, ...whole })
+    onProgress?.({ step: 'write', done: described.length, total: checkpoint.files.length })
   }
   return described
 }
 
-function embeddingOf({ embedding }: BuiltModel): Manifest['embedding'] {
-  const { path, dtype, vocabSize, hiddenSize, offset } = embedding
-  return { file: baseName(path), dtype, vocabSize, hiddenSize, offset }
+/** A folder with weights of its own. */
+async function convertWeights(
+  preparation: Preparation,
+  model: CheckpointModel,
+  plan: ModelPlan,
+): Promise<ManifestBody> {
+  const { files, writer, machine, options } = preparation
+  const { signal, onProgress, rounding, numThreads } = options
+  const { steps, dataFiles, embedding } = plan
+  const key = await resumeKey(files, model, plan, rounding)
+  const finished = await writer.resume(
+    key,
+    dataFiles.reduce((sum, { bytes }) => sum + bytes, 0),
+  )
+  onProgress?.({ step: 'build', done: 1, total: 1 })
+  const common = await writeFolder(preparation, model, plan.graphs)
+  const total = steps.reduce((sum, step) => sum + bytesOfStep(step), 0)
+  const converter = machine.startConverter?.(numThreads) ?? directConverter
+  try {
+    const data = await writeWeights({
+      ...{ files, writer, converter, rounding, steps, dataFiles, finished, signal },
+      journalBytes: machine.journalBytes,
+      onProgress: done => onProgress?.({ step: 'weights', done, total }),
+    })
+    const { dtype, vocabSize, hiddenSize, pieces } = embedding
+    return {
+      ...common,
+      dtype: plan.dtypes,
+      data: [...data],
+      embedding: {
+        ...{ dtype, vocabSize, hiddenSize },
+        pieces: pieces.map((piece, index) => ({ ...piece, file: embedding.files[index]! })),
+      },
+    }
+  } finally {
+    await converter.close()
+  }
 }

@@ -1,7 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import type { Files } from '../platform/platform.js'
 import { readModelConfig } from './build-model.js'
-import { MANIFEST_NAME, type Manifest, parseManifest } from './manifest.js'
+import { isManifestWhole, MANIFEST_NAME, type Manifest, parseManifest } from './manifest.js'
 import type { RunnableModel } from './runnable-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
@@ -17,7 +17,7 @@ const AGAIN = 'Prepare the checkpoint again.'
  */
 export async function openPrepared(files: Files, folder: string): Promise<RunnableModel> {
   const manifestPath = files.join(folder, MANIFEST_NAME)
-  const manifest = parseManifest(await files.read(manifestPath, MAX_MANIFEST_BYTES), manifestPath)
+  const manifest = await readManifest(files, folder)
   for (const copy of manifest.copies) await readChecked(files, folder, copy)
   const config = await readModelConfig(files, folder)
   if (config.family !== manifest.family) {
@@ -33,17 +33,51 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
     projector: projector && (await readChecked(files, folder, projector)),
     decoder: await readChecked(files, folder, decoder),
   }
-  const checkpointFolder = files.join(folder, manifest.checkpoint.folder)
-  const dataFolder = await findDataFolder(files, checkpointFolder, manifest.checkpoint)
-  const { file, ...embedding } = manifest.embedding
-  return {
-    folder,
-    config,
-    graphs,
-    dataFolder,
-    embedding: { ...embedding, path: files.join(checkpointFolder, file) },
-    weightBytes: manifest.checkpoint.totalBytes,
+  const weights = await findWeights(files, folder, manifest)
+  return { folder, config, graphs, isPrepared: true, dtypes: manifest.dtype, ...weights }
+}
+
+/** Check the weight files, and say where they lie. */
+async function findWeights(
+  files: Files,
+  folder: string,
+  { checkpoint, data, embedding }: Manifest,
+): Promise<Pick<RunnableModel, 'dataFolder' | 'embedding' | 'weightBytes'>> {
+  const { pieces, ...table } = embedding
+  const weightFolder = checkpoint ? files.join(folder, checkpoint.folder) : folder
+  const place = {
+    ...table,
+    pieces: pieces.map(({ file: _, ...piece }) => piece),
+    paths: pieces.map(({ file }) => files.join(weightFolder, file)),
   }
+  if (checkpoint) {
+    const dataFolder = await findDataFolder(files, weightFolder, checkpoint)
+    return { dataFolder, embedding: place, weightBytes: checkpoint.totalBytes }
+  }
+  for (const { file, bytes } of data) {
+    const path = files.join(folder, file)
+    const info = await files.stat(path)
+    if (info?.size === bytes) continue
+    const code = info === undefined ? 'MODEL_NOT_FOUND' : 'MODEL_INVALID'
+    const problem =
+      info === undefined ? 'data file does not exist' : `has ${info.size} bytes, expected ${bytes}`
+    throw new NVLMError(code, `${path}: ${problem}`, { hint: AGAIN })
+  }
+  const weightBytes = data.reduce((sum, { bytes }) => sum + bytes, 0)
+  return { dataFolder: await files.realPath(folder), embedding: place, weightBytes }
+}
+
+/**
+ * Read the manifest of a prepared folder.
+ *
+ * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED
+ */
+export async function readManifest(files: Files, folder: string): Promise<Manifest> {
+  const path = files.join(folder, MANIFEST_NAME)
+  const bytes = await files.read(path, MAX_MANIFEST_BYTES)
+  const manifest = parseManifest(bytes, path)
+  if (await isManifestWhole(bytes)) return manifest
+  throw new NVLMError('MODEL_INVALID', `${path}: was changed after it was written`, { hint: AGAIN })
 }
 
 async function readChecked(
@@ -65,7 +99,7 @@ async function readChecked(
 async function findDataFolder(
   files: Files,
   checkpointFolder: string,
-  checkpoint: Manifest['checkpoint'],
+  checkpoint: NonNullable<Manifest['checkpoint']>,
 ): Promise<string> {
   let dataFolder: string | undefined
   for (const { name, location, bytes, headerSha256 } of checkpoint.files) {

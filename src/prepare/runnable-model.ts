@@ -1,20 +1,28 @@
 import type { EmbeddingPlace } from '../decoder/embedding-table.js'
 import type { ModelConfig } from '../models/model-definition.js'
+import type { StageDtypes } from './stage-dtypes.js'
+
+/** ONNX files in memory; vision and projector are absent for a model that takes text only. */
+export interface ModelGraphs {
+  readonly vision?: Uint8Array | undefined
+  readonly projector?: Uint8Array | undefined
+  readonly decoder: Uint8Array
+}
 
 /** Everything that is needed to run a model, whether it was prepared before or is built now. */
 export interface RunnableModel {
   /** Folder with config.json and the tokenizer files. */
   readonly folder: string
   readonly config: ModelConfig
-  /** ONNX files in memory; vision and projector are absent for a model that takes text only. */
-  readonly graphs: {
-    readonly vision?: Uint8Array | undefined
-    readonly projector?: Uint8Array | undefined
-    readonly decoder: Uint8Array
-  }
+  readonly graphs: ModelGraphs
+  /** Was it made by `prepareCheckpoint`, or is it a checkpoint as published? */
+  readonly isPrepared: boolean
+  /** What the weights are stored as. */
+  readonly dtypes: StageDtypes
   /** Folder that the external data names of the graphs are relative to. */
   readonly dataFolder: string
-  readonly embedding: EmbeddingPlace & { readonly path: string }
-  /** Size of the weight files in bytes. */
+  /** `paths` has the file of each piece. */
+  readonly embedding: EmbeddingPlace & { readonly paths: readonly string[] }
+  /** Size of the weights in bytes. */
   readonly weightBytes: number
 }

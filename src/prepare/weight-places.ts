@@ -1,13 +1,16 @@
-import { NVLMError } from '../core/errors.js'
+import { bytesPerElement } from '../core/dtypes.js'
+import { invariant, NVLMError } from '../core/errors.js'
+import { numElements } from '../core/tensor.js'
+import type { TensorInfo } from '../formats/safetensors.js'
 import type { SafetensorsCheckpoint } from '../formats/safetensors-checkpoint.js'
-import type { WeightPlace } from '../graph/weights.js'
+import type { FloatPlace, WeightPart, WeightSource } from '../graph/weight-source.js'
 import type { Files } from '../platform/platform.js'
 
 /** The weights of a checkpoint as graphs name them. */
 export interface PlacedWeights {
-  /** Folder that all `file` names are relative to. */
+  /** Folder that all `file` names of the source are relative to. */
   readonly dataFolder: string
-  readonly places: ReadonlyMap<string, WeightPlace>
+  readonly source: WeightSource
   /** Path of each weight file → its name in the graphs. */
   readonly locations: ReadonlyMap<string, string>
 }
@@ -24,11 +27,31 @@ export async function placeWeights(files: Files, checkpoint: SafetensorsCheckpoi
   const dataFolder = commonFolder(files, [...realPaths.values()])
   const locations = new Map<string, string>()
   for (const [path, realPath] of realPaths) locations.set(path, files.relative(dataFolder, realPath))
-  const places = new Map<string, WeightPlace>()
-  for (const [name, { dtype, shape, file, offset }] of checkpoint.tensors) {
-    places.set(name, { dtype, shape, file: locations.get(file)!, offset })
+  return { dataFolder, source: new CheckpointWeights(checkpoint.tensors, locations), locations }
+}
+
+/** The weights of a checkpoint where they lie, computed with in float32. */
+class CheckpointWeights implements WeightSource {
+  readonly compute = { linear: 'float32', blockInput: 'float32' } as const
+
+  constructor(
+    private readonly tensors: ReadonlyMap<string, TensorInfo>,
+    private readonly locations: ReadonlyMap<string, string>,
+  ) {}
+
+  stored(name: string): TensorInfo | undefined {
+    return this.tensors.get(name)
   }
-  return { dataFolder, places, locations }
+
+  /** Rows lie in one piece, so that nothing is copied; columns are all there. */
+  place(name: string, { rows }: WeightPart): readonly FloatPlace[] {
+    const tensor = this.tensors.get(name)
+    invariant(tensor, `tensor ${name} was found before it is placed`)
+    const dtype = tensor.dtype as FloatPlace['dtype']
+    const columns = numElements(tensor.shape.slice(1))
+    const offset = tensor.offset + rows.first * columns * bytesPerElement[dtype]
+    return [{ dtype, file: this.locations.get(tensor.file)!, offset, rows: rows.count, columns }]
+  }
 }
 
 function commonFolder(files: Files, paths: readonly string[]): string {

@@ -18,7 +18,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { onnxruntimeNodeBackend } from '../../src/backend/node/onnxruntime-node-backend.js'
 import { loadStages } from '../../src/nvlm/load-stages.js'
 import { nodePlatform } from '../../src/platform/node/node-platform.js'
-import { type PrepareOptions, prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
+import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
+import type { PrepareOptions } from '../../src/prepare/prepare-options.js'
 import { checkpointFolder, maxAbsDiff, readGolden, readTensor } from '../support/official-golden.js'
 
 const host = { platform: nodePlatform, backend: onnxruntimeNodeBackend }
@@ -71,8 +72,8 @@ test('copies settings and tokenizer, and no weights', async () => {
       ...['tokenizer_config.json', 'vision.onnx', 'vocab.json'],
     ].sort(),
   )
-  expect(manifest.checkpoint.folder).toBe('../checkpoint')
-  expect(manifest.checkpoint.files.map(({ name }) => name)).toEqual(
+  expect(manifest.checkpoint?.folder).toBe('../checkpoint')
+  expect(manifest.checkpoint?.files.map(({ name }) => name)).toEqual(
     [1, 2, 3].map(number => `model-0000${number}-of-00003.safetensors`),
   )
 })
@@ -160,9 +161,9 @@ describe('loading a prepared folder', () => {
     ['a broken manifest', () => editManifest(() => '{'), 'MODEL_INVALID', 'nvlm.json'],
     [
       'a manifest of a later version',
-      () => editManifest(text => text.replace('"version": 1', '"version": 2')),
+      () => editManifest(text => text.replace('"version": 2', '"version": 3')),
       'MODEL_UNSUPPORTED',
-      'version 2',
+      'version 3',
     ],
     [
       'a manifest that names a file outside',

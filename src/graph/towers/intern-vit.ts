@@ -1,10 +1,11 @@
 import type { OnnxModel } from '../../formats/onnx/onnx-model.js'
 import { float, GraphBuilder, type Value } from '../graph-builder.js'
 import { gelu } from '../layers/activations.js'
-import { gemm, linear } from '../layers/linear.js'
+import { linear } from '../layers/linear.js'
 import { layerNorm, partialRmsNorm, rmsNorm } from '../layers/norm.js'
 import { add, concat, mul, reshape, shapeOf, slice, transpose } from '../ops.js'
-import { type WeightPlace, Weights } from '../weights.js'
+import type { WeightSource } from '../weight-source.js'
+import { Weights } from '../weights.js'
 
 /** InternViT as the graph needs to know it. */
 export interface InternVitConfig {
@@ -40,12 +41,12 @@ export interface InternVitOptions {
  */
 export function internVitGraph(
   config: InternVitConfig,
-  places: ReadonlyMap<string, WeightPlace>,
+  source: WeightSource,
   prefix: string,
   options: InternVitOptions,
 ): OnnxModel {
   const graph = new GraphBuilder('vision')
-  const weights = new Weights(graph, places, prefix)
+  const weights = new Weights(graph, source, prefix)
   const pixelValues = graph.input('pixelValues', 'float32', ['tiles', 3, 'side', 'side'])
   const embeddings = visionEmbeddings(graph, weights.within('embeddings'), config, pixelValues)
   const tokensShape = shapeOf(graph, embeddings, 0, 2)
@@ -122,12 +123,12 @@ function encoderLayer(
   const h = add(graph, x, mul(graph, attended, scale1))
   const normed = norm(graph, weights.within('norm2'), h, hiddenSize, normEps)
   const mlp = weights.within('mlp')
-  const up = linear(graph, mlp.within('fc1'), normed, {
+  const up = linear(mlp.within('fc1'), normed, {
     inFeatures: hiddenSize,
     outFeatures: intermediateSize,
     hasBias: true,
   })
-  const down = linear(graph, mlp.within('fc2'), gelu(graph, up), {
+  const down = linear(mlp.within('fc2'), gelu(graph, up), {
     inFeatures: intermediateSize,
     outFeatures: hiddenSize,
     hasBias: true,
@@ -150,9 +151,8 @@ function attention(
   const width = keepsDummies ? storedWidth : hiddenSize
   const [q, k, v] = [0, 1, 2].map(block => {
     const rows = { first: block * storedWidth, count: width }
-    const weight = weights.getRows('qkv.weight', [3 * storedWidth, hiddenSize], rows)
     const bias = config.hasQkvBias ? weights.getRows('qkv.bias', [3 * storedWidth], rows) : undefined
-    const projected = gemm(graph, x, weight, bias)
+    const projected = weights.multiply('qkv.weight', x, { shape: [3 * storedWidth, hiddenSize], rows, bias })
     const norm = ['q_norm', 'k_norm'][block]
     return config.hasQkNorm && norm !== undefined
       ? qkNorm(graph, weights.within(norm), config, projected, storedWidth, width)
@@ -164,14 +164,11 @@ function attention(
     domain: 'com.microsoft',
     attributes: { num_heads: width / headDim, scale: float(headDim ** -0.5) },
   })
-  const stored = weights.within('proj').get('weight', [hiddenSize, storedWidth])
-  const projection = width === storedWidth ? stored : slice(graph, stored, 0, width, 1)
-  return gemm(
-    graph,
-    reshape(graph, attended, [-1, width]),
-    projection,
-    weights.within('proj').get('bias', [hiddenSize]),
-  )
+  return weights.within('proj').multiply('weight', reshape(graph, attended, [-1, width]), {
+    shape: [hiddenSize, storedWidth],
+    columns: width,
+    bias: weights.within('proj').get('bias', [hiddenSize]),
+  })
 }
 
 /** One RMSNorm over all real heads together. */

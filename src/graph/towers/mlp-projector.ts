@@ -4,7 +4,8 @@ import { gelu } from '../layers/activations.js'
 import { linear } from '../layers/linear.js'
 import { layerNorm } from '../layers/norm.js'
 import { reshape, transpose } from '../ops.js'
-import { type WeightPlace, Weights } from '../weights.js'
+import type { WeightSource } from '../weight-source.js'
+import { Weights } from '../weights.js'
 
 /** Pixel shuffle and the two-layer MLP `mlp1`. */
 export interface MlpProjectorConfig {
@@ -29,12 +30,12 @@ const NORM_EPS = 1e-5
  */
 export function mlpProjectorGraph(
   config: MlpProjectorConfig,
-  places: ReadonlyMap<string, WeightPlace>,
+  source: WeightSource,
   prefix: string,
 ): OnnxModel {
   const { visionHiddenSize, intermediateSize, hiddenSize, hasBias, shuffleFactor } = config
   const graph = new GraphBuilder('projector')
-  const weights = new Weights(graph, places, prefix)
+  const weights = new Weights(graph, source, prefix)
   const features = graph.input('features', 'float32', [
     'tiles',
     'rows',
@@ -47,12 +48,12 @@ export function mlpProjectorGraph(
   const width = shuffleFactor * shuffleFactor * visionHiddenSize
   const shuffled = reshape(graph, transpose(graph, features, order), [-1, width])
   const normed = layerNorm(graph, weights.within('0'), shuffled, width, NORM_EPS)
-  const up = linear(graph, weights.within('1'), normed, {
+  const up = linear(weights.within('1'), normed, {
     inFeatures: width,
     outFeatures: intermediateSize,
     hasBias,
   })
-  const imageEmbeds = linear(graph, weights.within('3'), gelu(graph, up), {
+  const imageEmbeds = linear(weights.within('3'), gelu(graph, up), {
     inFeatures: intermediateSize,
     outFeatures: hiddenSize,
     hasBias,

@@ -1,10 +1,11 @@
 import type { OnnxModel } from '../../formats/onnx/onnx-model.js'
 import { float, GraphBuilder, type Value } from '../graph-builder.js'
 import { silu } from '../layers/activations.js'
-import { gemm, linear } from '../layers/linear.js'
+import { linear } from '../layers/linear.js'
 import { rmsNorm } from '../layers/norm.js'
 import { add, concat, mul, reshape, shapeOf, split, transpose } from '../ops.js'
-import { type WeightPlace, Weights } from '../weights.js'
+import type { WeightSource } from '../weight-source.js'
+import { Weights } from '../weights.js'
 
 /** Qwen2 as the graph needs to know it. */
 export interface Qwen2DecoderConfig {
@@ -49,11 +50,11 @@ interface Shared {
  */
 export function qwen2DecoderGraph(
   config: Qwen2DecoderConfig,
-  places: ReadonlyMap<string, WeightPlace>,
+  source: WeightSource,
   prefix: string,
 ): OnnxModel {
   const graph = new GraphBuilder('decoder')
-  const weights = new Weights(graph, places, prefix)
+  const weights = new Weights(graph, source, prefix)
   const model = weights.within('model')
   const { hiddenSize, numHiddenLayers, rmsNormEps, vocabSize } = config
   let x = graph.input('inputsEmbeds', 'float32', ['length', hiddenSize])
@@ -65,10 +66,8 @@ export function qwen2DecoderGraph(
   const wanted = graph.op('Gather', [x, logitsRows], { attributes: { axis: 0 } })
   const normed = rmsNorm(graph, model.within('norm'), wanted, hiddenSize, rmsNormEps)
   const head = config.tieWordEmbeddings ? model.within('embed_tokens') : weights.within('lm_head')
-  graph.output('logits', gemm(graph, normed, head.get('weight', [vocabSize, hiddenSize])), 'float32', [
-    'rows',
-    vocabSize,
-  ])
+  const logits = head.multiply('weight', normed, { shape: [vocabSize, hiddenSize], use: 'head' })
+  graph.output('logits', logits, 'float32', ['rows', vocabSize])
   return graph.build()
 }
 
@@ -116,11 +115,11 @@ function decoderLayer(
   const up = { inFeatures: hiddenSize, outFeatures: intermediateSize, hasBias: false }
   const gated = mul(
     graph,
-    silu(graph, linear(graph, mlp.within('gate_proj'), y, up)),
-    linear(graph, mlp.within('up_proj'), y, up),
+    silu(graph, linear(mlp.within('gate_proj'), y, up)),
+    linear(mlp.within('up_proj'), y, up),
   )
   const down = { inFeatures: intermediateSize, outFeatures: hiddenSize, hasBias: false }
-  return add(graph, h, linear(graph, mlp.within('down_proj'), gated, down))
+  return add(graph, h, linear(mlp.within('down_proj'), gated, down))
 }
 
 function attention(
@@ -133,7 +132,7 @@ function attention(
 ): Value {
   const { hiddenSize, headDim, numAttentionHeads, numKeyValueHeads } = config
   const project = (name: string, numHeads: number) =>
-    linear(graph, weights.within(name), x, {
+    linear(weights.within(name), x, {
       inFeatures: hiddenSize,
       outFeatures: numHeads * headDim,
       hasBias: true,
@@ -162,7 +161,7 @@ function attention(
   })
   const heads = reshape(graph, concat(graph, attended, 0), [numAttentionHeads, -1, headDim])
   const merged = reshape(graph, transpose(graph, heads, [1, 0, 2]), [-1, numAttentionHeads * headDim])
-  return linear(graph, weights.within('o_proj'), merged, {
+  return linear(weights.within('o_proj'), merged, {
     inFeatures: numAttentionHeads * headDim,
     outFeatures: hiddenSize,
     hasBias: false,

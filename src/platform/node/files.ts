@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { NVLMError } from '../../core/errors.js'
-import type { FileInfo, Files, RandomAccessFile } from '../platform.js'
+import type { FileInfo, Files, HashOptions, RandomAccessFile } from '../platform.js'
 
 /** Longest single read; the system call takes less than 2 GiB. */
 const MAX_READ_BYTES = 1 << 30
+
+const HASH_PIECE_BYTES = 1 << 20
 
 /** The files of this machine through `node:fs`. */
 export const nodeFiles: Files = {
@@ -17,12 +20,14 @@ export const nodeFiles: Files = {
   open: openFile,
   list: async path => (await readdir(path).catch(cause => fail(path, cause))).sort(),
   realPath: path => realpath(path).catch(cause => fail(path, cause)),
+  sha256: hashFile,
 }
 
 async function statFile(path: string): Promise<FileInfo | undefined> {
   try {
     const info = await stat(path)
-    return { kind: info.isFile() ? 'file' : info.isDirectory() ? 'directory' : 'other', size: info.size }
+    const kind = info.isFile() ? 'file' : info.isDirectory() ? 'directory' : 'other'
+    return { kind, size: info.size, modified: info.mtimeMs }
   } catch (cause) {
     return isMissing(cause) ? undefined : fail(path, cause)
   }
@@ -39,6 +44,22 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
       )
     }
     return await file.read(0, file.size)
+  } finally {
+    await file.close()
+  }
+}
+
+async function hashFile(path: string, { signal, onBytes }: HashOptions = {}): Promise<string> {
+  const file = await openFile(path)
+  try {
+    const hash = createHash('sha256')
+    for (let offset = 0; offset < file.size; offset += HASH_PIECE_BYTES) {
+      signal?.throwIfAborted()
+      const piece = await file.read(offset, Math.min(HASH_PIECE_BYTES, file.size - offset))
+      hash.update(piece)
+      onBytes?.(piece.byteLength)
+    }
+    return hash.digest('hex')
   } finally {
     await file.close()
   }

@@ -1,33 +1,34 @@
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { chmod, type FileHandle, lstat, mkdir, open, rm, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { NVLMError } from '../../core/errors.js'
-import type { FolderPublisher, FolderWriter } from '../platform.js'
+import type { DataFileWriter, FolderPublisher, FolderWriter, PublishOptions } from '../platform.js'
+import { FolderDraft } from './folder-draft.js'
 
 /** Publishes folders by writing a hidden neighbour and renaming it. */
 export const nodeFolderPublisher: FolderPublisher = { publish }
 
-async function publish(path: string, fill: (writer: FolderWriter) => Promise<void>): Promise<void> {
+async function publish(
+  path: string,
+  fill: (writer: FolderWriter) => Promise<void>,
+  options: PublishOptions = {},
+): Promise<void> {
   const target = resolve(path)
-  const parent = dirname(target)
   await refuseExisting(target)
-  await mkdir(parent, { recursive: true }).catch(cause => failWriting(parent, cause))
-  await removeRemains(parent, basename(target))
-  const draft = join(parent, `${draftPrefix(basename(target))}${process.pid}-${Date.now().toString(36)}`)
-  await mkdir(draft).catch(cause => failWriting(draft, cause))
+  await mkdir(dirname(target), { recursive: true }).catch(cause => failWriting(dirname(target), cause))
+  const draft = await FolderDraft.create(target).catch(cause => failWriting(target, cause))
   try {
-    await fill({ write: (name, bytes) => writeDurably(join(draft, name), bytes) })
-    await syncFolder(draft)
+    await fill(new NodeFolderWriter(draft))
     await refuseExisting(target)
-    await rename(draft, target).catch(cause => failWriting(target, cause))
-    await syncFolder(parent)
+    await draft.publish().catch(cause => failWriting(target, cause))
   } catch (error) {
-    await rm(draft, { recursive: true, force: true })
+    const isKept = options.signal?.aborted === true && (await draft.isWorthKeeping())
+    if (!isKept) await draft.remove()
     throw error
+  } finally {
+    draft.release()
   }
-}
-
-function draftPrefix(name: string): string {
-  return `.${name}.draft-`
 }
 
 async function refuseExisting(target: string): Promise<void> {
@@ -41,53 +42,121 @@ async function refuseExisting(target: string): Promise<void> {
   })
 }
 
-/** Remove drafts whose process is gone. */
-async function removeRemains(parent: string, name: string): Promise<void> {
-  const prefix = draftPrefix(name)
-  for (const entry of await readdir(parent)) {
-    if (!entry.startsWith(prefix)) continue
-    const pid = Number.parseInt(entry.slice(prefix.length), 10)
-    if (!isAlive(pid)) await rm(join(parent, entry), { recursive: true, force: true })
-  }
-}
+class NodeFolderWriter implements FolderWriter {
+  private readonly dataFiles: NodeDataFile[] = []
+  private recording = Promise.resolve()
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it is there and belongs to somebody else
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
-}
+  constructor(private readonly draft: FolderDraft) {}
 
-/** Files are read-only from the start: a loaded model maps them. */
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    const handle = await open(path, 'wx', 0o444)
+  async resume(key: string, bytes: number): Promise<ReadonlySet<number>> {
+    const finished = await this.draft.resume(key).catch(cause => failWriting(this.draft.path, cause))
+    if (finished.size === 0) await this.requireSpace(bytes)
+    return finished
+  }
+
+  /** Files are read-only from the start: a loaded model maps them. */
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.draft.path, name)
     try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
+      // a run that was resumed has left its own
+      await rm(path, { force: true })
+      const handle = await open(path, 'wx', 0o444)
+      try {
+        await handle.writeFile(bytes)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    } catch (cause) {
+      failWriting(path, cause)
     }
-  } catch (cause) {
-    failWriting(path, cause)
+  }
+
+  async openData(name: string, bytes: number): Promise<DataFileWriter> {
+    const path = join(this.draft.path, name)
+    try {
+      // a run that was killed near its end has made it read-only
+      await chmod(path, 0o600).catch(() => {})
+      const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+      await handle.truncate(bytes)
+      const file = new NodeDataFile(path, handle)
+      this.dataFiles.push(file)
+      return file
+    } catch (cause) {
+      return failWriting(path, cause)
+    }
+  }
+
+  record(steps: readonly number[]): Promise<void> {
+    // one after the other: a second must not trust a sync that the first has only begun
+    this.recording = this.recording.then(async () => {
+      for (const file of this.dataFiles) await file.sync()
+      await this.draft.record(steps).catch(cause => failWriting(this.draft.path, cause))
+    })
+    return this.recording
+  }
+
+  private async requireSpace(bytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.draft.path)
+    const free = bavail * bsize
+    if (free >= bytes) return
+    throw new NVLMError(
+      'OUTPUT_FAILED',
+      `${dirname(this.draft.path)}: ${bytes} bytes are needed, ${free} are free`,
+      { hint: 'Free some space, or choose a folder on another disk.' },
+    )
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open folders, and keeps their entries by itself
-  if (process.platform === 'win32') return
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+class NodeDataFile implements DataFileWriter {
+  private isDirty = false
+  private isClosed = false
+
+  constructor(
+    private readonly path: string,
+    private readonly handle: FileHandle,
+  ) {}
+
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesWritten } = await this.handle
+        .write(bytes, done, bytes.byteLength - done, offset + done)
+        .catch(cause => failWriting(this.path, cause))
+      done += bytesWritten
+      this.isDirty = true
+    }
+  }
+
+  async sync(): Promise<void> {
+    if (!this.isDirty || this.isClosed) return
+    this.isDirty = false
+    await this.handle.datasync().catch(cause => failWriting(this.path, cause))
+  }
+
+  async finish(): Promise<string> {
+    await this.sync()
+    const hash = createHash('sha256')
+    for await (const piece of this.handle.createReadStream({
+      start: 0,
+      autoClose: false,
+      highWaterMark: 1 << 20,
+    }))
+      hash.update(piece)
+    await this.handle.chmod(0o444).catch(cause => failWriting(this.path, cause))
+    await this.handle.sync().catch(cause => failWriting(this.path, cause))
+    await this.close()
+    return hash.digest('hex')
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    await this.handle.close()
   }
 }
 
 function failWriting(path: string, cause: unknown): never {
+  if (NVLMError.isInstance(cause)) throw cause
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
   throw new NVLMError('OUTPUT_FAILED', `${path}: cannot be written (${code})`, {
     hint: 'Check the free space and the permissions of the folder.',

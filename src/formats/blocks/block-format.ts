@@ -1,0 +1,97 @@
+/** Weights in blocks of small integers that share a scale, as ONNX Runtime's `MatMulNBits` reads them. */
+export type BlockDType = 'q8' | 'q4'
+
+/** Consecutive weights of one row that share a scale. A row whose length is no multiple is padded with zeros. */
+export const BLOCK_SIZE = 32
+
+/** What distinguishes the block formats. */
+export interface BlockFormat {
+  readonly bits: 4 | 8
+  /** Has every block a zero point of its own? Otherwise it is `defaultZeroPoint`. */
+  readonly hasZeroPoints: boolean
+  /** The code that stands for 0 where none is stored. */
+  readonly defaultZeroPoint: number
+}
+
+/**
+ * q8 is symmetric: 8 bits are enough that a zero point of its own gains a block nothing. q4 is asymmetric: for 1/8 bit
+ * a weight it lowers the mean squared error by 8 % against the symmetric form with the same search.
+ */
+export const blockFormats: Readonly<Record<BlockDType, BlockFormat>> = {
+  q8: { bits: 8, hasZeroPoints: false, defaultZeroPoint: 128 },
+  q4: { bits: 4, hasZeroPoints: true, defaultZeroPoint: 8 },
+}
+
+/** Bytes that one row takes in each of the three arrays of a matrix. */
+export interface BlockRowBytes {
+  readonly numBlocks: number
+  /** Codes, low nibble first. */
+  readonly codes: number
+  /** float32 scales. */
+  readonly scales: number
+  /** Zero points, packed as the codes are; 0 for a format without. */
+  readonly zeroPoints: number
+}
+
+/** @param columns - weights of a row, without padding */
+export function blockRowBytes(dtype: BlockDType, columns: number): BlockRowBytes {
+  const { bits, hasZeroPoints } = blockFormats[dtype]
+  const numBlocks = Math.ceil(columns / BLOCK_SIZE)
+  return {
+    numBlocks,
+    codes: (numBlocks * BLOCK_SIZE * bits) / 8,
+    scales: numBlocks * 4,
+    zeroPoints: hasZeroPoints ? Math.ceil((numBlocks * bits) / 8) : 0,
+  }
+}
+
+/** The stored arrays of some rows: codes [rows, blocks, BLOCK_SIZE * bits / 8], scales [rows, blocks], zero points. */
+export interface BlockRows {
+  readonly codes: Uint8Array
+  readonly scales: Float32Array
+  /** Empty for a format without. */
+  readonly zeroPoints: Uint8Array
+}
+
+/** Room for some rows. */
+export function emptyBlockRows(dtype: BlockDType, rows: number, columns: number): BlockRows {
+  const bytes = blockRowBytes(dtype, columns)
+  return {
+    codes: new Uint8Array(rows * bytes.codes),
+    scales: new Float32Array(rows * bytes.numBlocks),
+    zeroPoints: new Uint8Array(rows * bytes.zeroPoints),
+  }
+}
+
+/** The weights that stored rows stand for: (code - zeroPoint) * scale, float32 [rows, columns]. */
+export function dequantizeRows(
+  dtype: BlockDType,
+  stored: BlockRows,
+  rows: number,
+  columns: number,
+): Float32Array {
+  const { bits, hasZeroPoints, defaultZeroPoint } = blockFormats[dtype]
+  const bytes = blockRowBytes(dtype, columns)
+  const codeAt = bits === 4 ? nibble : byte
+  const values = new Float32Array(rows * columns)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const block = Math.floor(column / BLOCK_SIZE)
+      const zeroPoint = hasZeroPoints
+        ? codeAt(stored.zeroPoints, row * bytes.zeroPoints, block)
+        : defaultZeroPoint
+      const code = codeAt(stored.codes, row * bytes.codes, column)
+      values[row * columns + column] = (code - zeroPoint) * stored.scales[row * bytes.numBlocks + block]!
+    }
+  }
+  return values
+}
+
+function nibble(bytes: Uint8Array, start: number, index: number): number {
+  const pair = bytes[start + (index >> 1)]!
+  return index & 1 ? pair >> 4 : pair & 15
+}
+
+function byte(bytes: Uint8Array, start: number, index: number): number {
+  return bytes[start + index]!
+}

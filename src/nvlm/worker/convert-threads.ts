@@ -1,0 +1,78 @@
+import { Worker } from 'node:worker_threads'
+import { type ErrorCode, NVLMError } from '../../core/errors.js'
+import type { ConvertedSlab, SlabConverter, SlabTask } from '../../prepare/convert-slab.js'
+
+/** What a converting thread answers. */
+export type ConvertReply =
+  | { readonly arrays: ConvertedSlab }
+  | {
+      readonly failure: {
+        readonly code: ErrorCode
+        readonly message: string
+        readonly hint: string | undefined
+      }
+    }
+
+/**
+ * Threads that convert slabs.
+ *
+ * @param workerUrl - the built `convert-worker.js`
+ */
+export function startConvertThreads(workerUrl: URL, numThreads: number): SlabConverter {
+  const threads = Array.from({ length: numThreads }, () => new ConvertThread(workerUrl))
+  return {
+    concurrency: numThreads,
+    convert(task) {
+      const idlest = threads.reduce((best, thread) => (thread.numWaiting < best.numWaiting ? thread : best))
+      return idlest.convert(task)
+    },
+    async close() {
+      await Promise.all(threads.map(thread => thread.close()))
+    },
+  }
+}
+
+/** A task whose answer is still to come. */
+interface Waiting {
+  resolve(slab: ConvertedSlab): void
+  reject(error: unknown): void
+}
+
+class ConvertThread {
+  private readonly worker: Worker
+  /** In the order in which they were given. */
+  private waiting: Waiting[] = []
+
+  constructor(workerUrl: URL) {
+    this.worker = new Worker(workerUrl)
+    this.worker.on('message', (reply: ConvertReply) => {
+      const next = this.waiting.shift()
+      if ('arrays' in reply) next?.resolve(reply.arrays)
+      else
+        next?.reject(new NVLMError(reply.failure.code, reply.failure.message, { hint: reply.failure.hint }))
+    })
+    this.worker.on('error', cause => this.fail(cause))
+    this.worker.on('exit', code => this.fail(new Error(`it ended with code ${code}`)))
+  }
+
+  get numWaiting(): number {
+    return this.waiting.length
+  }
+
+  convert(task: SlabTask): Promise<ConvertedSlab> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      this.worker.postMessage(task, [task.bytes.buffer])
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.worker.terminate()
+  }
+
+  private fail(cause: unknown): void {
+    const error = new NVLMError('ENGINE_FAILED', 'a converting thread broke down', { cause })
+    for (const { reject } of this.waiting) reject(error)
+    this.waiting = []
+  }
+}

@@ -1,0 +1,31 @@
+import type { RoundingName } from '../formats/blocks/quantize-rows.js'
+import type { Files } from '../platform/platform.js'
+import type { CheckpointModel } from './build-model.js'
+import type { ModelPlan } from './plan-model.js'
+import { safetensorsHeaderHash } from './safetensors-header-hash.js'
+import { sha256Hex } from './sha256.js'
+
+/** Raised when the same inputs give other bytes than before. */
+const CONVERSION_VERSION = 1
+
+/**
+ * Name a conversion by everything that its bytes depend on: the plan, the way of rounding, and the weight files with
+ * their size, header and time of change.
+ */
+export async function resumeKey(
+  files: Files,
+  { checkpoint }: CheckpointModel,
+  { graphs, embedding, dataFiles }: ModelPlan,
+  rounding: RoundingName,
+): Promise<string> {
+  const graphHashes: string[] = []
+  for (const graph of [graphs.vision, graphs.projector, graphs.decoder])
+    if (graph !== undefined) graphHashes.push(await sha256Hex(Uint8Array.from(graph)))
+  const shards: unknown[] = []
+  for (const { path, name, size } of checkpoint.files) {
+    const info = await files.stat(path)
+    shards.push([name, size, info?.modified, await safetensorsHeaderHash(files, path)])
+  }
+  const inputs = { version: CONVERSION_VERSION, rounding, graphHashes, embedding, dataFiles, shards }
+  return sha256Hex(new TextEncoder().encode(JSON.stringify(inputs)))
+}

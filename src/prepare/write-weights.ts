@@ -1,0 +1,198 @@
+import { bytesPerElement } from '../core/dtypes.js'
+import { invariant } from '../core/errors.js'
+import { blockRowBytes } from '../formats/blocks/block-format.js'
+import type { RoundingName } from '../formats/blocks/quantize-rows.js'
+import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
+import type { DataFileWriter, Files, FolderWriter, RandomAccessFile } from '../platform/platform.js'
+import type { SlabConverter } from './convert-slab.js'
+import type { ConversionStep, DataFilePlan } from './weight-layout.js'
+
+/** Weights converted at a time by one thread. A slab is whole rows, so it may be larger if a row is. */
+const SLAB_WEIGHTS = 2 << 20
+
+/** Bytes written between two entries of the journal; what a killed run may have to do again. */
+const JOURNAL_BYTES = 64 << 20
+
+/** What the data files of a prepared folder are made from. */
+export interface WeightWriting {
+  readonly files: Files
+  readonly writer: FolderWriter
+  readonly converter: SlabConverter
+  readonly rounding: RoundingName
+  readonly steps: readonly ConversionStep[]
+  readonly dataFiles: readonly DataFilePlan[]
+  /** Steps that an earlier run finished. */
+  readonly finished: ReadonlySet<number>
+  readonly signal?: AbortSignal | undefined
+  /** Default JOURNAL_BYTES. */
+  readonly journalBytes?: number | undefined
+  /** Called with the bytes of checkpoint weights that are done. */
+  readonly onProgress: (doneBytes: number) => void
+}
+
+/** A finished data file. */
+export interface WrittenFile {
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * Write the data files: rows are read, converted and written slab by slab, some of them at the same time.
+ *
+ * Memory: about 24 bytes a weight of the slabs under way, whatever the size of the checkpoint.
+ */
+export async function writeWeights(writing: WeightWriting): Promise<readonly WrittenFile[]> {
+  const run = new WeightWriterRun(writing)
+  try {
+    return await run.run()
+  } finally {
+    await run.close()
+  }
+}
+
+/** Some rows of a step. */
+interface Slab {
+  readonly index: number
+  readonly step: ConversionStep
+  /** First row, counted within the step. */
+  readonly first: number
+  readonly rows: number
+}
+
+class WeightWriterRun {
+  private readonly targets = new Map<string, DataFileWriter>()
+  private readonly sources = new Map<string, Promise<RandomAccessFile>>()
+  private readonly pending = new Map<number, number>()
+  private unsaved: number[] = []
+  private unsavedBytes = 0
+  private doneBytes = 0
+
+  constructor(private readonly writing: WeightWriting) {}
+
+  async run(): Promise<readonly WrittenFile[]> {
+    const { steps, dataFiles, finished, writer } = this.writing
+    for (const { name, bytes } of dataFiles) this.targets.set(name, await writer.openData(name, bytes))
+    for (const index of finished) this.doneBytes += bytesOfStep(steps[index]!)
+    await forEachConcurrently(this.slabs(), this.writing.converter.concurrency + 1, slab => this.write(slab))
+    await this.save()
+    const written: WrittenFile[] = []
+    for (const { name, bytes } of dataFiles) {
+      this.writing.signal?.throwIfAborted()
+      written.push({ file: name, bytes, sha256: await this.targets.get(name)!.finish() })
+    }
+    return written
+  }
+
+  async close(): Promise<void> {
+    for (const target of this.targets.values()) await target.close()
+    for (const source of this.sources.values()) await source.then(file => file.close()).catch(() => {})
+  }
+
+  private *slabs(): Iterable<Slab> {
+    const { steps, finished } = this.writing
+    for (const [index, step] of steps.entries()) {
+      if (finished.has(index)) continue
+      const maxRows = Math.max(1, Math.floor(SLAB_WEIGHTS / Math.max(1, step.storedColumns)))
+      this.pending.set(index, Math.ceil(step.rows.count / maxRows))
+      for (let first = 0; first < step.rows.count; first += maxRows) {
+        yield { index, step, first, rows: Math.min(maxRows, step.rows.count - first) }
+      }
+    }
+  }
+
+  private async write(slab: Slab): Promise<void> {
+    const { signal, converter, rounding, onProgress } = this.writing
+    signal?.throwIfAborted()
+    const { step, first, rows } = slab
+    const { tensor, storedColumns, place } = step
+    const from = tensor.dtype as FloatPlace['dtype']
+    const rowBytes = storedColumns * bytesPerElement[from]
+    const source = await this.source(tensor.file)
+    const start = tensor.offset + (step.rows.first + first) * rowBytes
+    const bytes = (await source.read(start, rows * rowBytes)) as Uint8Array<ArrayBuffer>
+    const isCopy = place.dtype === from && place.columns === storedColumns
+    const numBytes = bytes.byteLength
+    const arrays = isCopy
+      ? [bytes]
+      : await converter.convert({
+          ...{ name: tensor.name, bytes, from, to: place.dtype, rows, storedColumns, rounding },
+          columns: place.columns,
+        })
+    const target = this.targets.get(place.file)!
+    for (const [index, { offset, rowBytes }] of arraysOf(place).entries()) {
+      await target.write(offset + first * rowBytes, arrays[index]!)
+    }
+    this.doneBytes += numBytes
+    onProgress(this.doneBytes)
+    await this.countDown(slab)
+  }
+
+  private async countDown({ index, step }: Slab): Promise<void> {
+    const left = this.pending.get(index)! - 1
+    this.pending.set(index, left)
+    if (left > 0) return
+    this.unsaved.push(index)
+    this.unsavedBytes += arraysOf(step.place).reduce(
+      (sum, { rowBytes }) => sum + rowBytes * step.rows.count,
+      0,
+    )
+    if (this.unsavedBytes >= (this.writing.journalBytes ?? JOURNAL_BYTES)) await this.save()
+  }
+
+  private async save(): Promise<void> {
+    if (this.unsaved.length === 0) return
+    const steps = this.unsaved
+    this.unsaved = []
+    this.unsavedBytes = 0
+    await this.writing.writer.record(steps)
+  }
+
+  private source(path: string): Promise<RandomAccessFile> {
+    const known = this.sources.get(path)
+    if (known !== undefined) return known
+    const opened = this.writing.files.open(path)
+    this.sources.set(path, opened)
+    return opened
+  }
+}
+
+/** Bytes that are read for a step. */
+export function bytesOfStep({ tensor, rows, storedColumns }: ConversionStep): number {
+  return rows.count * storedColumns * bytesPerElement[tensor.dtype]
+}
+
+/** The arrays of a place: where each begins and what a row takes. */
+function arraysOf(place: WeightPlace): readonly { readonly offset: number; readonly rowBytes: number }[] {
+  if (place.dtype !== 'q8' && place.dtype !== 'q4') {
+    return [{ offset: place.offset, rowBytes: place.columns * bytesPerElement[place.dtype] }]
+  }
+  const bytes = blockRowBytes(place.dtype, place.columns)
+  const arrays = [
+    { offset: place.offset, rowBytes: bytes.codes },
+    { offset: place.scalesOffset, rowBytes: bytes.scales },
+  ]
+  if (bytes.zeroPoints === 0) return arrays
+  invariant(place.zeroPointsOffset, 'a format with zero points has a place for them')
+  return [...arrays, { offset: place.zeroPointsOffset, rowBytes: bytes.zeroPoints }]
+}
+
+/** After a failure nothing new is begun, and what runs is awaited. */
+async function forEachConcurrently<Item>(
+  items: Iterable<Item>,
+  concurrency: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const iterator = items[Symbol.iterator]()
+  let failed = false
+  const worker = async (): Promise<void> => {
+    for (let next = iterator.next(); !next.done && !failed; next = iterator.next()) {
+      await work(next.value).catch(error => {
+        failed = true
+        throw error
+      })
+    }
+  }
+  const results = await Promise.allSettled(Array.from({ length: concurrency }, worker))
+  for (const { reason } of results.filter(result => result.status === 'rejected')) throw reason
+}
