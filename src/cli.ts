@@ -1,17 +1,32 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { CliApi } from './cli/api.js'
 import { runCli } from './cli/main.js'
 import { streamOutput } from './cli/output.js'
-import { ImageTiler, inspectModel, type LoadOptions, NVLM, prepareCheckpoint } from './node.js'
+import {
+  ImageTiler,
+  inspectModel,
+  type PrepareOptions as LibraryPrepareOptions,
+  type LoadOptions,
+  NVLM,
+  prepareCheckpoint,
+  verifyModel,
+} from './node.js'
 
 /** The steps of a preparation, in words. */
 const STEP_LABELS = {
-  read: 'reading the checkpoint',
   build: 'building graphs',
+  weights: 'converting weights',
   write: 'checking weight files',
 } as const
+
+/** Memory of the machine, or of the container if that has less. */
+function machineMemory(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+}
 
 const api: CliApi = {
   async load(model, { dtype, signal, onProgress }) {
@@ -23,13 +38,21 @@ const api: CliApi = {
     })
     return { id: nvlm.info.id, generate: question => nvlm.generate(question), dispose: () => nvlm.dispose() }
   },
-  prepare: (checkpoint, { out, signal, onProgress }) =>
+  prepare: (checkpoint, { onProgress, rounding, activations, ...options }) =>
     prepareCheckpoint(checkpoint, {
-      out,
-      signal,
+      ...options,
+      // any word: the library checks it and says which ones there are
+      rounding: rounding as LibraryPrepareOptions['rounding'],
+      activations: activations as LibraryPrepareOptions['activations'],
       onProgress: ({ step, done, total }) => onProgress({ label: STEP_LABELS[step], done, total }),
     }),
-  inspect: inspectModel,
+  inspect: (model, { dtype, contextLength }) =>
+    inspectModel(model, { dtype, contextLength, memoryBytes: machineMemory() }),
+  verify: (model, { signal, onProgress }) =>
+    verifyModel(model, {
+      signal,
+      onProgress: ({ done, total }) => onProgress({ label: 'reading', done, total }),
+    }),
   tile: (image, { tileSize, maxTiles, applyExif, signal }) =>
     new ImageTiler({ tileSize, maxTiles }).tile(image, { applyExif, signal }),
   demo: {

@@ -27,7 +27,7 @@ export type {
   GenerationStatus,
   TokenEvent,
 } from './nvlm/generation-events.js'
-export type { ModelInspection } from './nvlm/inspect-model.js'
+export type { InspectOptions, ModelInspection } from './nvlm/inspect-model.js'
 export type { LoadOptions } from './nvlm/load-options.js'
 export type { Logger } from './nvlm/logger.js'
 export type {

@@ -2,7 +2,11 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { ImageTiler as AnyImageTiler } from './image/image-tiler.js'
 import type { ImageTilerOptions } from './image/image-tiler-options.js'
-import { inspectModel as inspectFolder, type ModelInspection } from './nvlm/inspect-model.js'
+import {
+  type InspectOptions,
+  inspectModel as inspectFolder,
+  type ModelInspection,
+} from './nvlm/inspect-model.js'
 import { loadModel } from './nvlm/load-model.js'
 import type { LoadOptions } from './nvlm/load-options.js'
 import { loadStages as loadFolder } from './nvlm/load-stages.js'
@@ -105,6 +109,9 @@ export function verifyModel(folder: string, options: VerifyOptions = {}): Promis
  *
  * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file
  */
-export function inspectModel(folder: string = defaultModelFolder): Promise<ModelInspection> {
-  return inspectFolder(platform.files, folder)
+export function inspectModel(
+  folder: string = defaultModelFolder,
+  options: InspectOptions = {},
+): Promise<ModelInspection> {
+  return inspectFolder(platform.files, folder, options)
 }

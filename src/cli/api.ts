@@ -1,6 +1,7 @@
 import type { Tiles } from '../image/tiles.js'
 import type { GenerateResult } from '../nvlm/engine-client.js'
 import type { GenerationProgress } from '../nvlm/generation-events.js'
+import type { Verification } from '../prepare/verify-model.js'
 
 /** What the commands need of the library; `src/cli.ts` binds it to the real one, tests to a fake. */
 export interface CliApi {
@@ -8,7 +9,9 @@ export interface CliApi {
   load(model: string | undefined, options: LoadOptions): Promise<LoadedModel>
   prepare(checkpoint: string, options: PrepareOptions): Promise<unknown>
   /** What a folder holds, without loading its weights. */
-  inspect(model: string): Promise<object>
+  inspect(model: string, options: InspectOptions): Promise<object>
+  /** Check every byte of a prepared folder. */
+  verify(model: string, options: JobOptions): Promise<Verification>
   tile(image: string, options: TileOptions): Promise<Tiles>
   readonly demo: Demo
 }
@@ -39,6 +42,16 @@ export interface LoadOptions extends JobOptions {
 
 export interface PrepareOptions extends JobOptions {
   readonly out: string
+  readonly dtype?: string | undefined
+  readonly rounding?: string | undefined
+  readonly activations?: string | undefined
+  readonly hashWeights?: boolean | undefined
+  readonly numThreads?: number | undefined
+}
+
+export interface InspectOptions {
+  readonly dtype?: string | undefined
+  readonly contextLength?: number | undefined
 }
 
 export interface TileOptions {

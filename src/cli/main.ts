@@ -8,11 +8,12 @@ import { inspect } from './inspect.js'
 import { paint, printable } from './output.js'
 import { prepare } from './prepare.js'
 import { tiles } from './tiles.js'
+import { verify } from './verify.js'
 
 /** What `nvlm` exits with. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
-const COMMANDS: readonly Command[] = [ask, prepare, inspect, tiles, demo]
+const COMMANDS: readonly Command[] = [ask, prepare, inspect, verify, tiles, demo]
 
 /** What surrounds a run of the command line. */
 export interface CliContext extends CommandContext {

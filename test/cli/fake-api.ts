@@ -3,6 +3,7 @@ import type { CliContext } from '../../src/cli/main.js'
 import type { Output } from '../../src/cli/output.js'
 import type { Tiles } from '../../src/image/tiles.js'
 import type { GenerateResult } from '../../src/nvlm/engine-client.js'
+import type { Verification } from '../../src/prepare/verify-model.js'
 
 /** Collects what is written. */
 export class FakeOutput implements Output {
@@ -26,6 +27,7 @@ export class FakeApi implements CliApi {
   readonly questions: AskOptions[] = []
   readonly jobs: unknown[] = []
   numDisposed = 0
+  verification: Verification = { ok: true, files: [{ file: 'decoder.onnx', bytes: 10, state: 'whole' }] }
 
   constructor(
     private readonly pieces: readonly string[] = ['Open ', 'daily'],
@@ -48,7 +50,12 @@ export class FakeApi implements CliApi {
 
   async prepare(checkpoint: string, options: Parameters<CliApi['prepare']>[1]): Promise<void> {
     options.onProgress({ label: 'decoder', done: 1, total: 1 })
-    this.jobs.push({ checkpoint, out: options.out })
+    const { signal: _, onProgress: __, ...rest } = options
+    this.jobs.push({ checkpoint, ...rest })
+  }
+
+  async verify(): Promise<Verification> {
+    return this.verification
   }
 
   async inspect(model: string): Promise<object> {

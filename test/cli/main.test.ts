@@ -27,7 +27,7 @@ describe('the command line', () => {
   test.each([['--help'], ['help']])('lists its commands on %s', async argument => {
     const context = fakeContext()
     expect(await runCli([argument], context)).toBe(0)
-    for (const name of ['ask', 'prepare', 'inspect', 'tiles', 'demo']) {
+    for (const name of ['ask', 'prepare', 'inspect', 'verify', 'tiles', 'demo']) {
       expect(context.out.text).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
     }
   })
@@ -37,8 +37,9 @@ describe('the command line', () => {
       'ask',
       ['--model <folder>', '--dtype <name>', '--max-tokens <n>', '--temperature <x>', '--seed <n>', '--json'],
     ],
-    ['prepare', ['--out <folder>']],
-    ['inspect', ['--json']],
+    ['prepare', ['--out <folder>', '--dtype <name>', '--rounding <name>', '--threads <number>']],
+    ['inspect', ['--dtype <name>', '--context <tokens>', '--json']],
+    ['verify', ['--json']],
     ['tiles', ['--out <file.png>', '--max-tiles <n>', '--tile-size <n>', '--no-exif']],
     ['demo', ['--help']],
   ])('explains the flags of %s', async (name, flags) => {

@@ -25,11 +25,12 @@ class CountingFile implements RandomAccessFile {
   }
 }
 
-function tableOf(dtype: EmbeddingPlace['dtype']) {
+function tableOf(dtype: keyof typeof encoded) {
   const bytes = new Uint8Array(3 + encoded[dtype].byteLength)
   bytes.set(new Uint8Array(encoded[dtype].buffer), 3)
   const file = new CountingFile(bytes)
-  return { file, table: new EmbeddingTable(file, { dtype, vocabSize: 5, hiddenSize: 8, offset: 3 }) }
+  const place: EmbeddingPlace = { dtype, vocabSize: 5, hiddenSize: 8, pieces: [{ rows: 5, offset: 3 }] }
+  return { file, table: new EmbeddingTable([file], place) }
 }
 
 test.each(['F32', 'F16', 'BF16'] as const)('reads rows of %s at an odd offset', async dtype => {

@@ -1,15 +1,29 @@
 import { nodePlatform } from '../../src/platform/node/node-platform.js'
 import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
+import type { PrepareOptions } from '../../src/prepare/prepare-options.js'
 
-/** A process that prepares when it is told to, and is killed by the test meanwhile. */
-process.on('message', ({ checkpoint, out }: { checkpoint: string; out: string }) => {
-  process.send?.('started')
-  prepareCheckpoint(nodePlatform.files, nodePlatform.publisher, checkpoint, { out }).then(
-    () => process.exit(0),
+/** What the test tells the process to do. */
+export interface Job {
+  readonly checkpoint: string
+  readonly options: PrepareOptions
+  /** Bytes between two entries of the journal. */
+  readonly journalBytes: number
+}
+
+/** A process that prepares when it is told to, and is killed by the test meanwhile. It sends the bytes converted. */
+process.on('message', ({ checkpoint, options, journalBytes }: Job) => {
+  process.send?.({ started: true })
+  const { files, publisher } = nodePlatform
+  let first: number | undefined
+  const onProgress: PrepareOptions['onProgress'] = ({ step, done }) => {
+    if (step === 'weights') first ??= done
+  }
+  prepareCheckpoint(files, publisher, checkpoint, { ...options, onProgress }, { journalBytes }).then(
+    () => process.send?.({ first }, () => process.exit(0)),
     error => {
       process.stderr.write(`${error}\n`)
       process.exit(1)
     },
   )
 })
-process.send?.('ready')
+process.send?.({ ready: true })
