@@ -38,6 +38,7 @@ export type {
   MessageInput,
   TextPartInput,
 } from './nvlm/message-input.js'
+export type { ModelNeeds } from './nvlm/model-needs.js'
 export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
 export type { ModelInfo, PartName, Stages } from './nvlm/stages.js'
 export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'
