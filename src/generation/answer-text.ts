@@ -24,10 +24,16 @@ export interface AnswerText {
  * Text as the official `chat()` gives it, in pieces: decoded, cut before the first stop string, white space stripped.
  *
  * The pieces joined equal the whole exactly.
+ *
+ * @param keepsSpace - leave white space at the ends, for an answer that is held to a format
  */
-export function createAnswerText(tokens: TokenTextStream, stopStrings: readonly string[]): AnswerText {
+export function createAnswerText(
+  tokens: TokenTextStream,
+  stopStrings: readonly string[],
+  { keepsSpace = false }: { readonly keepsSpace?: boolean } = {},
+): AnswerText {
   const stop = createStopFilter(stopStrings)
-  const strip = createStripFilter()
+  const strip = keepsSpace ? { push: (piece: string) => piece } : createStripFilter()
   let text = ''
   const emit = (piece: string) => {
     const delta = strip.push(piece)

@@ -1,6 +1,7 @@
 import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
+import type { TokenConstraint } from './constraint/token-constraint.js'
 import {
   addLogitBias,
   applyCountPenalties,
@@ -19,6 +20,8 @@ import type { SamplingOptions } from './sampling-options.js'
 export interface SamplerContext {
   readonly random: Random
   readonly stopTokenIds: readonly number[]
+  /** Says which tokens may come next; the caller tells it what was chosen. */
+  readonly constraint?: TokenConstraint | undefined
 }
 
 /** Chooses tokens. */
@@ -37,7 +40,8 @@ export interface Sampler {
 /** Make a sampler. It holds one scratch row and allocates nothing of vocabulary size per token. */
 export function createSampler(options: SamplingOptions, context: SamplerContext): Sampler {
   const isGreedy = !options.temperature
-  const changesLogits = !isGreedy || hasPenalties(options)
+  const { constraint } = context
+  const changesLogits = !isGreedy || hasPenalties(options) || constraint !== undefined
   let scratch = new Float32Array(0)
   return {
     sample(logits, generatedIds) {
@@ -45,6 +49,7 @@ export function createSampler(options: SamplingOptions, context: SamplerContext)
       if (!changesLogits) return argmax(logits)
       if (scratch.length !== logits.length) scratch = new Float32Array(logits.length)
       scratch.set(logits)
+      constraint?.mask(scratch)
       applyPenalties(scratch, generatedIds, options, context.stopTokenIds)
       if (isGreedy) return argmax(scratch)
       applyTemperature(scratch, options.temperature!)

@@ -1,6 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderState } from '../decoder/decoder-state.js'
+import type { TokenConstraint } from './constraint/token-constraint.js'
 import { type ChosenLogprob, chosenLogprob } from './logprobs.js'
 import type { Sampler } from './sampler.js'
 
@@ -13,6 +14,8 @@ export interface TokenLoopOptions {
   readonly stopTokenIds: readonly number[]
   /** Most tokens to generate, stop token included. */
   readonly maxTokens: number
+  /** The sampler's constraint, told of every token here. */
+  readonly constraint?: TokenConstraint | undefined
   /** Give log-probabilities with this many alternatives; absent: none. */
   readonly numLogprobs?: number | undefined
   /** Looked at before every step. */
@@ -50,6 +53,7 @@ export async function* generateTokens(
     signal?.throwIfAborted()
     const row = lastRow(logits)
     const id = sampler.sample(row, generatedIds)
+    options.constraint?.accept(id)
     const index = generatedIds.push(id) - 1
     const finishReason = finishReasonAfter(id, generatedIds.length, state, options)
     yield {

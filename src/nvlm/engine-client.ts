@@ -1,3 +1,4 @@
+import type { AnswerFormat } from '../generation/answer-format.js'
 import type { PromptLookupOptions } from '../generation/prompt-lookup.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { Message } from '../tokenizer/messages.js'
@@ -33,6 +34,8 @@ export interface GenerateRequest extends PromptRequest {
   readonly stop: readonly string[]
   /** Guess tokens ahead; absent: at temperature 0. */
   readonly promptLookup?: boolean | PromptLookupOptions | undefined
+  /** What the answer must look like. */
+  readonly format?: AnswerFormat | undefined
   /** When it was asked for, in ms since the epoch with fractions; times run from here. */
   readonly submittedAt: number
 }

@@ -3,6 +3,7 @@ import { createRandom } from '../core/random.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { DecoderState } from '../decoder/decoder-state.js'
 import { type AnswerText, createAnswerText } from '../generation/answer-text.js'
+import type { TokenConstraint } from '../generation/constraint/token-constraint.js'
 import type { DraftCounts } from '../generation/drafted-steps.js'
 import type { ChosenLogprob } from '../generation/logprobs.js'
 import { createSampler } from '../generation/sampler.js'
@@ -32,6 +33,7 @@ export class EngineRun {
   private cachedTokens = 0
   private drafts: DraftCounts = { draftTokens: 0, acceptedDraftTokens: 0 }
   private finishReason: FinishReason = 'aborted'
+  private constraint: TokenConstraint | undefined
 
   constructor(
     private readonly context: RunContext,
@@ -40,11 +42,17 @@ export class EngineRun {
   ) {
     const { tokenizer } = context.stages
     this.clock = new RunClock(request.submittedAt)
+    const tokens = tokenizer.stream({ skipSpecial: true })
+    this.warnings = idleSamplingWarnings(request.sampling)
+    if (request.format) {
+      // a format says itself where the answer ends, and every character of it counts
+      this.answer = createAnswerText(tokens, [], { keepsSpace: true })
+      return
+    }
     // the official code cuts at the stop token's text too, should the model spell it out
     const stopTexts = tokenizer.stopTokenIds.map(id => tokenizer.decode([id], { skipSpecial: false }))
     const stopStrings = [...request.stop, ...stopTexts].filter(text => text !== '')
-    this.answer = createAnswerText(tokenizer.stream({ skipSpecial: true }), stopStrings)
-    this.warnings = idleSamplingWarnings(request.sampling)
+    this.answer = createAnswerText(tokens, stopStrings)
   }
 
   /** Run all stages. On abort this returns like any other end; `result` tells. */
@@ -56,6 +64,8 @@ export class EngineRun {
     let state: DecoderState | undefined
     try {
       checkLogitBias(this.request.sampling, context.stages.tokenizer.vocabSize)
+      const { format } = this.request
+      if (format) this.constraint = context.constraints.open(format)
       this.prompt = await preparePrompt(context.stages, context.pictures, this.request, hooks.signal)
       const maxTokens = this.checkedMaxTokens()
       state = await context.prefixes.take(this.prompt.keys)
@@ -149,11 +159,12 @@ export class EngineRun {
   private async takeTokens(state: TokenSteps, logits: FloatTensor, maxTokens: number): Promise<void> {
     const { stages, nextTurn } = this.context
     const { stopTokenIds } = stages.tokenizer
+    const { constraint } = this
     const { sampling, numLogprobs, seed = randomSeed() } = this.request
     if (sampling.temperature) this.seed = seed
-    const sampler = createSampler(sampling, { random: createRandom(seed), stopTokenIds })
+    const sampler = createSampler(sampling, { random: createRandom(seed), stopTokenIds, constraint })
     const { signal } = this.hooks
-    const options = { sampler, stopTokenIds, maxTokens, numLogprobs, nextTurn, signal }
+    const options = { sampler, stopTokenIds, maxTokens, numLogprobs, nextTurn, signal, constraint }
     for await (const { id, index, finishReason, logprob } of generateTokens(state, logits, options)) {
       if (index === 0) this.clock.enter('decode')
       this.tokenIds.push(id)
@@ -164,8 +175,21 @@ export class EngineRun {
         text += this.answer.end()
       }
       this.report(id, index, text, logprob)
-      if (reason !== undefined) return
+      if (reason !== undefined) return this.requireComplete()
     }
+  }
+
+  /** An answer that was cut off inside of its format is of no use as one. */
+  private requireComplete(): void {
+    if (!this.constraint || this.constraint.isComplete) return
+    throw new NVLMError(
+      'SCHEMA_MISMATCH',
+      `the answer was cut off after ${this.tokenIds.length} tokens, before it was complete`,
+      {
+        hint: 'Raise maxTokens, or bound the lists and strings of the schema (maxItems, maxLength).',
+        details: { completionTokens: this.tokenIds.length, text: this.answer.text },
+      },
+    )
   }
 
   private report(id: number, index: number, text: string, chosen: ChosenLogprob | undefined): void {

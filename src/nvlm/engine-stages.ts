@@ -15,6 +15,7 @@ export interface EngineStages {
     readonly stopTokenIds: readonly number[]
     /** Id that stands for one image embedding. */
     readonly imageTokenId: number | undefined
+    readonly addedTokens: readonly { readonly id: number; readonly isSpecial: boolean }[]
     encodePrompt(messages: readonly Message[], tileCounts: readonly number[]): ArrayLike<number>
     decode(tokenIds: readonly number[], options: { readonly skipSpecial: boolean }): string
     tokenBytes(id: number): Uint8Array

@@ -1,5 +1,6 @@
 import { NVLMError } from '../core/errors.js'
 import { type CacheOptions, cacheBudgets } from './cache-options.js'
+import { Constraints } from './constraints.js'
 import {
   DISPOSED_MESSAGE,
   type EngineClient,
@@ -45,6 +46,7 @@ export class Engine implements EngineClient {
     this.context = {
       stages,
       nextTurn,
+      constraints: new Constraints(stages.tokenizer),
       pictures: new Pictures(stages, visionCache),
       prefixes: new PrefixCache(stages.decoder, stages.info.contextLength, prefixCache),
     }

@@ -1,3 +1,4 @@
+import type { Constraints } from './constraints.js'
 import type { EngineStages } from './engine-stages.js'
 import type { Pictures } from './pictures.js'
 import type { PrefixCache } from './prefix-cache.js'
@@ -7,6 +8,7 @@ export interface RunContext {
   readonly stages: EngineStages
   readonly pictures: Pictures
   readonly prefixes: PrefixCache
+  readonly constraints: Constraints
   /** See `EngineOptions`. */
   readonly nextTurn: () => Promise<void>
 }

@@ -30,6 +30,7 @@ export class FakeStages implements EngineStages {
   readonly info: ModelInfo
   readonly tokenizer: EngineStages['tokenizer'] = {
     vocabSize: VOCAB_SIZE,
+    addedTokens: [],
     stopTokenIds: [STOP_ID],
     imageTokenId: IMAGE_ID,
     encodePrompt: (messages, tileCounts) => encodePrompt(messages, tileCounts),
