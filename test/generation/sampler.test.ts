@@ -25,6 +25,15 @@ describe('sampler', () => {
     expect(sampler({ temperature: 0, topK: 3, topP: 0.9 }).sample(logits, [])).toBe(1)
   })
 
+  test('takes the largest wherever it lies', () => {
+    const rows = fc.float32Array({ noNaN: true, noDefaultInfinity: true, minLength: 1, maxLength: 30 })
+    fc.assert(
+      fc.property(rows, logits => {
+        expect(sampler({}).sample(logits, [])).toBe(logits.indexOf(Math.max(...logits)))
+      }),
+    )
+  })
+
   test('leaves the logits unchanged', () => {
     const logits = Float32Array.of(1, 2, 3)
     sampler({ temperature: 0.5, topK: 2, topP: 0.5, repetitionPenalty: 2 }, createRandom(1)).sample(
