@@ -2,6 +2,7 @@ import type { AnswerFormat } from '../generation/answer-format.js'
 import type { PromptLookupOptions } from '../generation/prompt-lookup.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { Message } from '../tokenizer/messages.js'
+import type { ToolDefinition } from '../tokenizer/tools.js'
 import type { ModelInfo } from './stages.js'
 import type { StreamPart } from './stream-parts.js'
 import type { TokenLogprob } from './token-logprob.js'
@@ -20,6 +21,8 @@ export interface PromptRequest {
   readonly tiles?: TileOptions | undefined
   /** Turn pictures as their EXIF orientation says; absent: as the tiler does by default. */
   readonly applyExif?: boolean | undefined
+  /** Tools that the prompt tells the model of. */
+  readonly tools?: readonly ToolDefinition[] | undefined
 }
 
 /** One thing to generate: checked options, plain data but for the pictures. */

@@ -4,6 +4,7 @@ import type { TokenTextStream } from '../generation/answer-text.js'
 import type { Tiles } from '../image/tiles.js'
 import type { OpenedImage } from '../platform/image-input.js'
 import type { Message } from '../tokenizer/messages.js'
+import type { ToolDefinition } from '../tokenizer/tools.js'
 import type { TileOptions } from './engine-client.js'
 import type { ModelInfo } from './stages.js'
 
@@ -16,7 +17,11 @@ export interface EngineStages {
     /** Id that stands for one image embedding. */
     readonly imageTokenId: number | undefined
     readonly addedTokens: readonly { readonly id: number; readonly isSpecial: boolean }[]
-    encodePrompt(messages: readonly Message[], tileCounts: readonly number[]): ArrayLike<number>
+    encodePrompt(
+      messages: readonly Message[],
+      tileCounts: readonly number[],
+      tools?: readonly ToolDefinition[],
+    ): ArrayLike<number>
     decode(tokenIds: readonly number[], options: { readonly skipSpecial: boolean }): string
     tokenBytes(id: number): Uint8Array
     stream(options: { readonly skipSpecial: boolean }): TokenTextStream

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { ImageInput } from '../platform/image-input.js'
 import type { ContentPart, Message } from '../tokenizer/messages.js'
+import type { ToolCallMessagePart } from '../tokenizer/tools.js'
 import type { TileOptions } from './engine-client.js'
 
 /** A piece of text in a message. */
@@ -45,7 +46,18 @@ export type ContentPartInput = TextPartInput | ImagePartInput | ImageUrlPartInpu
 
 /** A turn of a conversation as callers may write it: in OpenAI's shape, with parts of the AI SDK. */
 export type MessageInput =
-  | { readonly role: 'system' | 'assistant'; readonly content: string | readonly TextPartInput[] }
+  | { readonly role: 'system'; readonly content: string | readonly TextPartInput[] }
+  | {
+      readonly role: 'assistant'
+      /** May be absent or null beside `tool_calls`. */
+      readonly content?: string | readonly TextPartInput[] | null | undefined
+      readonly tool_calls?: readonly ToolCallMessagePart[] | undefined
+    }
+  | {
+      readonly role: 'tool'
+      readonly content: string | readonly TextPartInput[]
+      readonly tool_call_id: string
+    }
   | { readonly role: 'user'; readonly content: string | readonly ContentPartInput[] }
 
 const text = z.string('expected a string')
@@ -84,18 +96,35 @@ const contentPartSchema = z.discriminatedUnion(
 
 const plainContent = z.union([z.string(), z.array(textPart)], 'expected a string or a list of text parts')
 
+const toolCallSchema = z.strictObject({
+  id: text,
+  type: z.literal('function'),
+  function: z.strictObject({ name: text, arguments: text }),
+})
+
 /** One message, checked. */
 export const messageSchema = z.discriminatedUnion(
   'role',
   [
     z.strictObject({ role: z.literal('system'), content: plainContent }),
-    z.strictObject({ role: z.literal('assistant'), content: plainContent }),
+    z
+      .strictObject({
+        role: z.literal('assistant'),
+        content: plainContent.nullish(),
+        tool_calls: z.array(toolCallSchema, 'expected a list of tool calls').optional(),
+      })
+      .refine(
+        ({ content, tool_calls: calls = [] }) =>
+          typeof content === 'string' || Array.isArray(content) || calls.length > 0,
+        { path: ['content'], error: 'expected a string or a list of text parts' },
+      ),
+    z.strictObject({ role: z.literal('tool'), content: plainContent, tool_call_id: text }),
     z.strictObject({
       role: z.literal('user'),
       content: z.union([z.string(), z.array(contentPartSchema)], 'expected a string or a list of parts'),
     }),
   ],
-  'expected a message with role "system", "user" or "assistant"',
+  'expected a message with role "system", "user", "assistant" or "tool"',
 )
 
 /**
@@ -104,7 +133,13 @@ export const messageSchema = z.discriminatedUnion(
  * @throws {NVLMError} UNSUPPORTED for a file that is no picture
  */
 export function toMessage(message: MessageInput, tiles: TileOptions | undefined): Message<ImageInput> {
-  if (message.role !== 'user') return { role: message.role, content: joinText(message.content) }
+  if (message.role === 'tool') return { ...message, content: joinText(message.content) }
+  if (message.role === 'assistant') {
+    const { content, tool_calls: calls = [] } = message
+    const turn = { role: 'assistant', content: joinText(content ?? '') } as const
+    return calls.length === 0 ? turn : { ...turn, tool_calls: calls }
+  }
+  if (message.role === 'system') return { role: 'system', content: joinText(message.content) }
   if (typeof message.content === 'string') return { role: 'user', content: message.content }
   return { role: 'user', content: message.content.map(part => toPart(part, tiles)) }
 }

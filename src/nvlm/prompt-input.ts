@@ -32,7 +32,7 @@ export async function preparePrompt(
     pictures.push(await store.open(image, { ...tiles, applyExif: request.applyExif }, signal))
   }
   const tileCounts = pictures.map(({ numTiles }) => numTiles)
-  const inputIds = Array.from(stages.tokenizer.encodePrompt(request.messages, tileCounts))
+  const inputIds = Array.from(stages.tokenizer.encodePrompt(request.messages, tileCounts, request.tools))
   const keys = placeKeys(inputIds, pictures, stages)
   const imageTokens = keys.filter(key => typeof key === 'string').length
   return { inputIds, keys, pictures, imageTokens }

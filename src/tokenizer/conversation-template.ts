@@ -2,6 +2,7 @@ import { NVLMError } from '../core/errors.js'
 import { quoted } from '../formats/file-name.js'
 import type { ContentPart, Message } from './messages.js'
 import type { PromptFormat, PromptPiece } from './prompt-format.js'
+import { type ToolDefinition, writeToolCalls, writeToolResponse, writeToolSection } from './tools.js'
 
 /** The text between the turns of a conversation. */
 export interface ConversationTemplate {
@@ -39,7 +40,7 @@ export function conversationFormat(
   return {
     imageToken: image?.token,
     stopTokens,
-    writePrompt(messages, tileCounts) {
+    writePrompt(messages, tileCounts, tools = []) {
       requireConversation(messages)
       requireTileCounts(countImages(messages), tileCounts)
       const counts = tileCounts.values()
@@ -50,8 +51,12 @@ export function conversationFormat(
       const [first, ...rest] = messages
       const hasSystem = first?.role === 'system'
       return [
-        ...writeSystem(template, hasSystem ? first.content : template.systemMessage),
-        ...(hasSystem ? rest : messages).flatMap(message => writeTurn(template, message, writeNextImage)),
+        ...writeSystem(template, hasSystem ? first.content : template.systemMessage, tools),
+        ...(hasSystem ? rest : messages).flatMap((message, index, turns) =>
+          message.role === 'tool'
+            ? writeToolTurn(template, message.content, turns[index - 1]?.role, turns[index + 1]?.role)
+            : writeTurn(template, message, writeNextImage),
+        ),
         { text: template.assistantHeader, isControl: true },
       ]
     },
@@ -99,24 +104,49 @@ function lineBreakBefore(next: ContentPart | undefined): string {
   return '\n'
 }
 
-function writeSystem(template: ConversationTemplate, content: string | false): readonly PromptPiece[] {
-  if (content === false) return []
+function writeSystem(
+  template: ConversationTemplate,
+  content: string | false,
+  tools: readonly ToolDefinition[],
+): readonly PromptPiece[] {
+  if (content === false && tools.length === 0) return []
+  const text = content || ''
+  const section = tools.length === 0 ? [] : writeToolSection(tools)
   return [
     { text: template.systemHeader, isControl: true },
-    { text: content, isControl: false },
+    { text: text === '' || section.length === 0 ? text : `${text}\n\n`, isControl: false },
+    ...section,
     { text: template.turnEnd, isControl: true },
   ]
 }
 
 function writeTurn(
   template: ConversationTemplate,
-  { role, content }: Message,
+  message: Exclude<Message, { role: 'tool' }>,
   writeNextImage: () => string,
 ): readonly PromptPiece[] {
+  const { role, content } = message
   const header = { text: role === 'user' ? template.userHeader : template.assistantHeader, isControl: true }
-  const pieces = writeContent(content, writeNextImage)
+  const pieces = [...writeContent(content, writeNextImage)]
+  const calls = role === 'assistant' ? (message.tool_calls ?? []) : []
+  if (calls.length > 0 && content !== '') pieces.push({ text: '\n', isControl: true })
+  pieces.push(...writeToolCalls(calls))
   if (pieces.every(piece => piece.text === '')) return [header]
   return [header, ...pieces, { text: template.turnEnd, isControl: true }]
+}
+
+/** Results of tools in a row are one turn of the user. */
+function writeToolTurn(
+  template: ConversationTemplate,
+  content: string,
+  before: Message['role'] | undefined,
+  after: Message['role'] | undefined,
+): readonly PromptPiece[] {
+  return [
+    { text: before === 'tool' ? '\n' : template.userHeader, isControl: true },
+    ...writeToolResponse(content),
+    { text: after === 'tool' ? '' : template.turnEnd, isControl: true },
+  ]
 }
 
 /**
@@ -126,17 +156,18 @@ function writeTurn(
  */
 export function requireConversation(messages: readonly Message[]): void {
   for (const [index, { role, content }] of messages.entries()) {
-    if (role !== 'system' && role !== 'user' && role !== 'assistant') {
+    if (role !== 'system' && role !== 'user' && role !== 'assistant' && role !== 'tool') {
       throw invalidMessage(
         index,
-        `has role ${quoted(String(role))}, expected "system", "user" or "assistant"`,
+        `has role ${quoted(String(role))}, expected "system", "user", "assistant" or "tool"`,
       )
     }
     if (role === 'system' && index > 0)
       throw invalidMessage(index, 'is a system message, which must be the first')
     requireContent(index, role, content)
   }
-  if (messages.at(-1)?.role === 'user') return
+  const last = messages.at(-1)?.role
+  if (last === 'user' || last === 'tool') return
   throw new NVLMError(
     'INVALID_OPTION',
     `a conversation of ${messages.length} messages has no user message at its end`,

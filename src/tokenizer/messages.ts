@@ -1,3 +1,5 @@
+import type { ToolCallMessagePart } from './tools.js'
+
 /** How one picture is cut, for whoever cuts it: the tokenizer only writes as many places as it is told. */
 export interface PictureTiles {
   readonly maxTiles?: number | undefined
@@ -20,4 +22,11 @@ export type ContentPart<Image = unknown> =
 export type Message<Image = unknown> =
   | { readonly role: 'system'; readonly content: string }
   | { readonly role: 'user'; readonly content: string | readonly ContentPart<Image>[] }
-  | { readonly role: 'assistant'; readonly content: string }
+  | {
+      readonly role: 'assistant'
+      readonly content: string
+      /** Calls of tools, behind the text. */
+      readonly tool_calls?: readonly ToolCallMessagePart[] | undefined
+    }
+  /** What a tool gave back. */
+  | { readonly role: 'tool'; readonly content: string; readonly tool_call_id: string }

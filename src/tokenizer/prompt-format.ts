@@ -1,4 +1,5 @@
 import type { Message } from './messages.js'
+import type { ToolDefinition } from './tools.js'
 
 /**
  * A stretch of prompt text that knows where it comes from.
@@ -26,7 +27,12 @@ export interface PromptFormat {
    * @param messages - turns in order; images in order of appearance
    * @param tileCounts - number of tiles of each image, thumbnail included
    * @throws {NVLMError} INVALID_OPTION if images and tile counts differ in number, or a role is out of place;
-   * UNSUPPORTED for an image where the family reads none
+   * UNSUPPORTED for an image where the family reads none, or for tools where it has no way to write them
+   * @param tools - tools that the model may call; none if absent or empty
    */
-  writePrompt(messages: readonly Message[], tileCounts: readonly number[]): readonly PromptPiece[]
+  writePrompt(
+    messages: readonly Message[],
+    tileCounts: readonly number[],
+    tools?: readonly ToolDefinition[],
+  ): readonly PromptPiece[]
 }

@@ -7,6 +7,7 @@ import { normalizePieces } from './normalize-pieces.js'
 import type { PromptFormat, PromptPiece } from './prompt-format.js'
 import { type DecodeOptions, TokenDecoder, type TokenTextStream } from './token-decoder.js'
 import type { TokenizerFiles } from './tokenizer-files.js'
+import type { ToolDefinition } from './tools.js'
 import { parseVocabulary, type Vocabulary } from './vocabulary.js'
 
 /** What a tokenizer may be told beside its files. */
@@ -152,17 +153,26 @@ export class Tokenizer {
    * For reading and comparing: use `encodePrompt` for the ids, which knows the user's text from the template's.
    *
    * @param tileCounts - number of tiles of each image in order of appearance, thumbnail included
+   * @param tools - tools that the model may call
    * @throws {NVLMError} UNSUPPORTED without a prompt format; INVALID_OPTION as `PromptFormat.writePrompt`
    */
-  buildPrompt(messages: readonly Message[], tileCounts: readonly number[] = []): string {
-    return this.writePrompt(messages, tileCounts)
+  buildPrompt(
+    messages: readonly Message[],
+    tileCounts: readonly number[] = [],
+    tools: readonly ToolDefinition[] = [],
+  ): string {
+    return this.writePrompt(messages, tileCounts, tools)
       .map(piece => piece.text)
       .join('')
   }
 
   /** The prompt of a conversation as token ids; parameters and errors as `buildPrompt`. */
-  encodePrompt(messages: readonly Message[], tileCounts: readonly number[] = []): number[] {
-    return this.encodePieces(this.writePrompt(messages, tileCounts))
+  encodePrompt(
+    messages: readonly Message[],
+    tileCounts: readonly number[] = [],
+    tools: readonly ToolDefinition[] = [],
+  ): number[] {
+    return this.encodePieces(this.writePrompt(messages, tileCounts, tools))
   }
 
   /** Id of one token: an added token by its text, any other in byte-level spelling (`Ġthe` for " the"). */
@@ -170,8 +180,12 @@ export class Tokenizer {
     return this.addedTokens.find(token => token.text === text)?.id ?? this.vocabulary.ids.get(text)
   }
 
-  private writePrompt(messages: readonly Message[], tileCounts: readonly number[]): readonly PromptPiece[] {
-    if (this.promptFormat !== undefined) return this.promptFormat.writePrompt(messages, tileCounts)
+  private writePrompt(
+    messages: readonly Message[],
+    tileCounts: readonly number[],
+    tools: readonly ToolDefinition[],
+  ): readonly PromptPiece[] {
+    if (this.promptFormat !== undefined) return this.promptFormat.writePrompt(messages, tileCounts, tools)
     throw new NVLMError('UNSUPPORTED', 'this tokenizer has no prompt format', {
       hint: "Pass the model family's prompt format to Tokenizer.fromFiles, or encode the text of a prompt yourself.",
     })

@@ -108,7 +108,7 @@ describe('refused are', () => {
   })
 
   test.each([
-    [{ role: 'tool', content: 'x' }, 'message 1 has role "tool"'],
+    [{ role: 'narrator', content: 'x' }, 'message 1 has role "narrator"'],
     [{ role: 'user' }, 'message 1 of the user has no text'],
     [{ role: 'system', content: [text('x')] }, 'message 1 of the system has no text'],
     [{ role: 'user', content: [{ type: 'video' }] }, 'message 1 has a part that is no'],

@@ -45,7 +45,8 @@ export function nvlmCompletionFormat(options: Pick<NVLMPromptOptions, 'imageToke
   return {
     imageToken: image.token,
     stopTokens: STOP_TOKENS,
-    writePrompt(messages, tileCounts) {
+    writePrompt(messages, tileCounts, tools = []) {
+      if (tools.length > 0) throw new NVLMError('UNSUPPORTED', 'plain continuation knows no tools')
       const [message] = messages
       if (messages.length !== 1 || message?.role !== 'user') {
         throw new NVLMError(
