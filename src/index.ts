@@ -17,7 +17,8 @@ export type { SamplingOptions } from './generation/sampling-options.js'
 export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/image-tiler-options.js'
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
-export type { FinishReason, GenerateResult, Timings, Usage } from './nvlm/engine-client.js'
+export type { CacheOptions } from './nvlm/cache-options.js'
+export type { FinishReason, GenerateResult, ImageEmbeddings, Timings, Usage } from './nvlm/engine-client.js'
 export type { FilterContext, FilteredMessages, GenerationFilter } from './nvlm/filters.js'
 export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'
 export { Generation } from './nvlm/generation.js'
@@ -27,6 +28,7 @@ export type {
   GenerationStatus,
   TokenEvent,
 } from './nvlm/generation-events.js'
+export type { EmbedOptions, PrepareImageOptions } from './nvlm/image-options.js'
 export type { InspectOptions, ModelInspection } from './nvlm/inspect-model.js'
 export type { LoadOptions } from './nvlm/load-options.js'
 export type { Logger } from './nvlm/logger.js'
@@ -39,6 +41,7 @@ export type {
   TextPartInput,
 } from './nvlm/message-input.js'
 export type { ModelNeeds } from './nvlm/model-needs.js'
+export { PreparedImage } from './nvlm/prepared-image.js'
 export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
 export type { ModelInfo, PartName, Stages } from './nvlm/stages.js'
 export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'
@@ -53,7 +56,13 @@ export type {
   TelemetryOptions,
 } from './nvlm/telemetry.js'
 export type { LogprobEntry, TokenLogprob } from './nvlm/token-logprob.js'
-export type { BlobLike, ImageInput, PixelsLike, SharpLike } from './platform/image-input.js'
+export type {
+  BlobLike,
+  ImageInput,
+  PixelsLike,
+  PreparedImageLike,
+  SharpLike,
+} from './platform/image-input.js'
 export type { Manifest } from './prepare/manifest.js'
 export type { PrepareOptions, PrepareProgress } from './prepare/prepare-options.js'
 export type { DtypeOption, StageDtype, StageDtypes, StageName } from './prepare/stage-dtypes.js'

@@ -1,6 +1,8 @@
+import type { FloatTensor } from '../core/tensor.js'
 import type { AnswerFormat } from '../generation/answer-format.js'
 import type { PromptLookupOptions } from '../generation/prompt-lookup.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
+import type { OpenedImage } from '../platform/image-input.js'
 import type { Message } from '../tokenizer/messages.js'
 import type { ToolDefinition } from '../tokenizer/tools.js'
 import type { ModelInfo } from './stages.js'
@@ -131,6 +133,36 @@ export interface RunHooks {
   readonly signal: AbortSignal
 }
 
+/** A picture that the engine holds. */
+export interface PreparedInfo {
+  /** Name that the engine knows it by. */
+  readonly id: string
+  readonly tiles: number
+  readonly tokens: number
+  readonly hash: string
+}
+
+/** Pictures whose embeddings are asked for. */
+export interface EmbedRequest extends PromptRequest {
+  readonly pooling: 'mean' | 'none'
+  readonly normalize: boolean
+}
+
+/** Image embeddings. */
+export interface ImageEmbeddings {
+  /** One for each picture: float32 [hiddenSize], or [tokens, hiddenSize] without pooling. */
+  readonly embeddings: readonly FloatTensor[]
+  /** Tokens of all pictures together. */
+  readonly imageTokens: number
+}
+
+/** What can be asked beside a generation: name, request, answer. */
+export interface EngineCalls {
+  countTokens: { readonly request: PromptRequest; readonly value: Usage }
+  prepareImage: { readonly request: PromptRequest; readonly value: PreparedInfo }
+  embedImages: { readonly request: EmbedRequest; readonly value: ImageEmbeddings }
+}
+
 /** Runs requests, beginning in the order they came: in this thread, or in another one. */
 export interface EngineClient {
   readonly info: ModelInfo
@@ -144,6 +176,25 @@ export interface EngineClient {
   run(request: GenerateRequest, hooks: RunHooks): Promise<GenerateResult>
   /** Tokens of a request's prompt, without running the model. Waits for no other request. */
   countTokens(request: PromptRequest): Promise<Usage>
+  /**
+   * Queue the encoding of a request's first picture, and keep its embeddings until `releaseImage`.
+   *
+   * @throws as `run`, and the signal's reason on abort
+   */
+  prepareImage(request: PromptRequest, signal: AbortSignal): Promise<PreparedInfo>
+  releaseImage(id: string): void
+  /**
+   * Queue the encoding of a request's pictures.
+   *
+   * @throws as `run`, and the signal's reason on abort
+   */
+  embedImages(request: EmbedRequest, signal: AbortSignal): Promise<ImageEmbeddings>
+  /**
+   * Read a picture as far as its bytes or pixels, so that it can be kept.
+   *
+   * @throws {NVLMError} IMAGE_*
+   */
+  openImage(image: unknown): Promise<OpenedImage>
   /** Abort all runs, wait for them, free the model. A second call waits for the first. */
   dispose(): Promise<void>
 }

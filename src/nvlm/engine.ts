@@ -1,11 +1,17 @@
 import { NVLMError } from '../core/errors.js'
+import type { FloatTensor } from '../core/tensor.js'
+import type { OpenedImage } from '../platform/image-input.js'
 import { type CacheOptions, cacheBudgets } from './cache-options.js'
 import { Constraints } from './constraints.js'
+import { poolEmbeds } from './embed-images.js'
 import {
   DISPOSED_MESSAGE,
+  type EmbedRequest,
   type EngineClient,
   type GenerateRequest,
   type GenerateResult,
+  type ImageEmbeddings,
+  type PreparedInfo,
   type PromptRequest,
   type RunHooks,
   type Usage,
@@ -13,9 +19,9 @@ import {
 import { EngineRun } from './engine-run.js'
 import type { EngineStages } from './engine-stages.js'
 import { linkSignals } from './link-signals.js'
-import { Pictures } from './pictures.js'
+import { type Picture, Pictures } from './pictures.js'
 import { PrefixCache } from './prefix-cache.js'
-import { preparePrompt } from './prompt-input.js'
+import { collectImages, preparePrompt } from './prompt-input.js'
 import type { RunContext } from './run-context.js'
 import { RunQueue } from './run-queue.js'
 import type { ModelInfo } from './stages.js'
@@ -85,9 +91,62 @@ export class Engine implements EngineClient {
     }
   }
 
+  prepareImage(request: PromptRequest, signal: AbortSignal): Promise<PreparedInfo> {
+    const { pictures } = this.context
+    return this.exclusively(signal, async () => {
+      const picture = await this.openPicture(request, 0, signal)
+      const id = await pictures.prepare(picture, signal)
+      return { id, tiles: picture.numTiles, tokens: this.numTokens(picture), hash: picture.hash }
+    })
+  }
+
+  releaseImage(id: string): void {
+    this.context.pictures.release(id)
+  }
+
+  embedImages(request: EmbedRequest, signal: AbortSignal): Promise<ImageEmbeddings> {
+    return this.exclusively(signal, async () => {
+      const embeddings: FloatTensor[] = []
+      let imageTokens = 0
+      for (const index of collectImages(request).keys()) {
+        const picture = await this.openPicture(request, index, signal)
+        embeddings.push(poolEmbeds(await this.context.pictures.encode(picture, signal), request))
+        imageTokens += this.numTokens(picture)
+        await this.context.nextTurn()
+      }
+      return { embeddings, imageTokens }
+    })
+  }
+
+  async openImage(image: unknown): Promise<OpenedImage> {
+    this.assertUsable()
+    return this.stages.tiler.open(image as never, { signal: this.closing.signal })
+  }
+
   dispose(): Promise<void> {
     this.disposing ??= this.close()
     return this.disposing
+  }
+
+  /** Do something in the queue; unlike `run` this throws on abort. */
+  private async exclusively<T>(outer: AbortSignal, work: () => Promise<T>): Promise<T> {
+    this.assertUsable()
+    const { signal, unlink } = linkSignals(outer, this.closing.signal)
+    try {
+      return await this.queue.enter(signal, work)
+    } finally {
+      unlink()
+    }
+  }
+
+  private openPicture(request: PromptRequest, index: number, signal: AbortSignal): Promise<Picture> {
+    signal.throwIfAborted()
+    const { image, tiles } = collectImages(request)[index]!
+    return this.context.pictures.open(image, { ...tiles, applyExif: request.applyExif }, signal)
+  }
+
+  private numTokens({ numTiles }: Picture): number {
+    return numTiles * (this.info.tile?.tokens ?? 0)
   }
 
   private async close(): Promise<void> {

@@ -1,5 +1,12 @@
 import { NVLMError } from '../core/errors.js'
-import { DISPOSED_MESSAGE, type EngineClient, type GenerateRequest, type Usage } from './engine-client.js'
+import type { ImageInput } from '../platform/image-input.js'
+import {
+  DISPOSED_MESSAGE,
+  type EngineClient,
+  type GenerateRequest,
+  type ImageEmbeddings,
+  type Usage,
+} from './engine-client.js'
 import { filterMessages, filterRun } from './filtered-run.js'
 import type { GenerationFilter } from './filters.js'
 import {
@@ -9,9 +16,19 @@ import {
   parsePromptOptions,
 } from './generate-options.js'
 import { Generation } from './generation.js'
+import {
+  type EmbedOptions,
+  type PrepareImageOptions,
+  parseEmbedOptions,
+  parsePrepareImageOptions,
+} from './image-options.js'
 import { Observer } from './observer.js'
+import { PreparedImage } from './prepared-image.js'
 import { epochNow } from './run-clock.js'
 import type { ModelInfo } from './stages.js'
+
+/** A signal that nobody aborts. */
+const NEVER = new AbortController().signal
 
 /** What stands around a model's generations. */
 export interface ModelSurroundings {
@@ -77,6 +94,35 @@ export class NVLM implements AsyncDisposable {
     const { signal } = new AbortController()
     const messages = await filterMessages(this.filters, request, this.info.id, signal)
     return this.client.countTokens({ ...request, messages })
+  }
+
+  /**
+   * Encode a picture once, to ask about it many times: the handle is usable wherever a picture is.
+   *
+   * @throws {NVLMError} INVALID_OPTION, IMAGE_*, UNSUPPORTED, DISPOSED, ENGINE_FAILED; the signal's reason on abort
+   */
+  async prepareImage(image: ImageInput, options: PrepareImageOptions = {}): Promise<PreparedImage> {
+    this.assertUsable()
+    const request = parsePrepareImageOptions(image, options)
+    const info = await this.client.prepareImage(request, options.signal ?? NEVER)
+    return new PreparedImage(info, () => this.client.releaseImage(info.id))
+  }
+
+  /**
+   * The embeddings of pictures as the decoder reads them: the projector's output.
+   *
+   * They live in the token space of this model. They are good for finding near-duplicates, for probes and for caching; they
+   * are no CLIP vectors, and can't be compared with texts.
+   *
+   * @throws {NVLMError} INVALID_OPTION, IMAGE_*, UNSUPPORTED, DISPOSED, ENGINE_FAILED; the signal's reason on abort
+   */
+  async embed(
+    images: ImageInput | readonly ImageInput[],
+    options: EmbedOptions = {},
+  ): Promise<ImageEmbeddings> {
+    this.assertUsable()
+    const list: readonly ImageInput[] = Array.isArray(images) ? images : [images as ImageInput]
+    return this.client.embedImages(parseEmbedOptions(list, options), options.signal ?? NEVER)
   }
 
   /** Abort all runs, which reject with DISPOSED, and free the model. A second call waits for the first. */

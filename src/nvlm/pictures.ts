@@ -1,7 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 import type { Tiles } from '../image/tiles.js'
-import type { OpenedImage } from '../platform/image-input.js'
+import type { OpenedImage, PreparedImageLike } from '../platform/image-input.js'
 import { sha256Hex } from '../prepare/sha256.js'
 import { ByteLru } from './byte-lru.js'
 import type { TileOptions } from './engine-client.js'
@@ -23,9 +23,15 @@ export interface Picture {
   readonly content: { readonly embeds: FloatTensor } | { readonly tiles: Tiles }
 }
 
+/** Is this a picture that some model has prepared? */
+export function isPrepared(image: unknown): image is PreparedImageLike {
+  return typeof image === 'object' && image !== null && Reflect.get(image, 'kind') === 'prepared-image'
+}
+
 /** Reads the pictures of requests, and keeps the embeddings of those it has seen. */
 export class Pictures {
   private readonly embeds: ByteLru<FloatTensor>
+  private readonly prepared = new Map<string, Picture>()
 
   /** @param maxBytes - budget of the embeddings that are kept; 0 keeps none */
   constructor(
@@ -47,6 +53,7 @@ export class Pictures {
         hint: 'Leave the images out, or load an NVLM-D or InternVL model.',
       })
     }
+    if (isPrepared(image)) return this.findPrepared(image.id)
     const opened = await this.stages.tiler.open(image as never, { signal })
     const hash = await contentHash(opened)
     const given = withoutUndefined(options)
@@ -76,8 +83,33 @@ export class Pictures {
     return embeds
   }
 
+  /**
+   * Keep the embeddings of a picture, whatever the cache holds, until `release`.
+   *
+   * @returns the name that `open` knows it by
+   */
+  async prepare(picture: Picture, signal: AbortSignal): Promise<string> {
+    const embeds = await this.encode(picture, signal)
+    const id = globalThis.crypto.randomUUID()
+    this.prepared.set(id, { ...picture, content: { embeds } })
+    return id
+  }
+
+  release(id: string): void {
+    this.prepared.delete(id)
+  }
+
   dispose(): void {
     this.embeds.clear()
+    this.prepared.clear()
+  }
+
+  private findPrepared(id: string): Picture {
+    const picture = this.prepared.get(id)
+    if (picture !== undefined) return picture
+    throw new NVLMError('IMAGE_INPUT', 'the prepared image is disposed, or another model has prepared it', {
+      hint: 'Dispose it when its last generation has ended, and give it to the model that made it.',
+    })
   }
 }
 

@@ -31,6 +31,13 @@ export type OpenedImage =
   | { readonly kind: 'encoded'; readonly name: string; readonly bytes: Uint8Array }
   | { readonly kind: 'pixels'; readonly pixels: PixelsLike }
 
+/** A picture that a loaded model holds already; only that model can take it. */
+export interface PreparedImageLike {
+  readonly kind: 'prepared-image'
+  /** Name that the model knows it by. */
+  readonly id: string
+}
+
 /** The value of an OpenAI `image_url` part. */
 export interface ImageUrlLike {
   readonly url: string
@@ -51,3 +58,4 @@ export type ImageInput =
   | PixelsLike
   | SharpLike
   | ImageUrlLike
+  | PreparedImageLike

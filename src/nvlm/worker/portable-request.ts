@@ -1,7 +1,8 @@
+import type { OpenedImage } from '../../platform/image-input.js'
 import { nodeImageDecoder } from '../../platform/node/image-decoder.js'
-import { openImageSource } from '../../platform/node/image-source.js'
 import type { ContentPart, Message } from '../../tokenizer/messages.js'
 import type { PromptRequest } from '../engine-client.js'
+import { isPrepared } from '../pictures.js'
 
 /** A request that can be posted to another thread, with the buffers to hand over. */
 export interface PortableRequest<Request> {
@@ -43,15 +44,20 @@ async function portablePart(part: ContentPart, transfer: ArrayBuffer[]): Promise
 async function portableImage(image: unknown, transfer: ArrayBuffer[]): Promise<unknown> {
   if (typeof image === 'string') return image
   if (image instanceof URL) return image.href
-  const source = await openImageSource(image as never, NO_LIMITS)
-  if (source.kind === 'encoded') return copyBytes(source.bytes, transfer)
-  const pixels =
-    source.kind === 'pixels'
-      ? source.pixels
-      : await nodeImageDecoder.decode(source.pipeline, { applyExif: false, limits: NO_LIMITS })
-  const { width, height, data } = pixels
-  const channels = 'channels' in pixels ? pixels.channels : undefined
+  if (isPrepared(image)) return { kind: image.kind, id: image.id }
+  const opened = await readImage(image)
+  if (opened.kind === 'encoded') return copyBytes(opened.bytes, transfer)
+  const { width, height, data, channels } = opened.pixels
   return { width, height, channels, data: copyBytes(data, transfer) }
+}
+
+/**
+ * Read a picture as far as its bytes or pixels.
+ *
+ * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if a sharp instance fails
+ */
+export function readImage(image: unknown): Promise<OpenedImage> {
+  return nodeImageDecoder.open(image as never, { limits: NO_LIMITS })
 }
 
 /** A view of a larger buffer would drag all of it along, so exactly its bytes are copied. */

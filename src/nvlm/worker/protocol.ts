@@ -1,5 +1,5 @@
 import { type ErrorCode, type ErrorDetails, NVLMError } from '../../core/errors.js'
-import type { EngineEvent, GenerateRequest, GenerateResult, PromptRequest, Usage } from '../engine-client.js'
+import type { EngineCalls, EngineEvent, GenerateRequest, GenerateResult } from '../engine-client.js'
 import type { EngineSettings } from '../load-options.js'
 import type { LoadProgress } from '../stage-options.js'
 import type { ModelInfo } from '../stages.js'
@@ -12,10 +12,24 @@ export interface WorkerStart {
   readonly options: EngineSettings
 }
 
+/** A call of one of the engine's other methods. */
+export type EngineCallMessage = {
+  readonly [Name in keyof EngineCalls]: {
+    readonly type: 'call'
+    readonly id: number
+    readonly name: Name
+    readonly request: EngineCalls[Name]['request']
+  }
+}[keyof EngineCalls]
+
+/** What comes back for a run or a call. */
+export type EngineAnswer = GenerateResult | EngineCalls[keyof EngineCalls]['value']
+
 /** From the host to the worker. `id` tells requests apart. */
 export type HostMessage =
   | { readonly type: 'run'; readonly id: number; readonly request: GenerateRequest }
-  | { readonly type: 'count'; readonly id: number; readonly request: PromptRequest }
+  | EngineCallMessage
+  | { readonly type: 'release-image'; readonly imageId: string }
   | { readonly type: 'abort'; readonly id: number }
   /** Stop everything, loading too, free the model and exit. */
   | { readonly type: 'dispose' }
@@ -27,7 +41,7 @@ export type WorkerMessage =
   /** Loading went wrong; the worker exits. */
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'event'; readonly id: number; readonly event: EngineEvent }
-  | { readonly type: 'done'; readonly id: number; readonly value: GenerateResult | Usage }
+  | { readonly type: 'done'; readonly id: number; readonly value: EngineAnswer }
   | { readonly type: 'error'; readonly id: number; readonly error: WireError }
 
 /** An error as plain data. */

@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Engine, type EngineOptions } from '../engine.js'
-import type { EngineEvent, GenerateResult, Usage } from '../engine-client.js'
+import type { EngineEvent } from '../engine-client.js'
 import type { EngineStages } from '../engine-stages.js'
 import type { LoadHooks } from '../load-engine.js'
-import { encodeError, type HostMessage, type WorkerMessage } from './protocol.js'
+import { type EngineAnswer, encodeError, type HostMessage, type WorkerMessage } from './protocol.js'
 
 /** What the worker's entry brings. */
 export interface ServeOptions extends EngineOptions {
@@ -58,21 +58,37 @@ class EngineServer {
   private take(message: HostMessage): void {
     if (message.type === 'dispose') void this.close()
     else if (message.type === 'abort') this.controllers.get(message.id)?.abort()
-    else if (message.type === 'count') {
-      this.answer(message.id, () => this.engine.countTokens(message.request))
-    } else {
-      const { id, request } = message
+    else if (message.type === 'release-image') this.engine.releaseImage(message.imageId)
+    else {
+      const { id } = message
       const controller = new AbortController()
       this.controllers.set(id, controller)
-      const hooks = {
-        signal: controller.signal,
-        onEvent: (event: EngineEvent) => this.post({ type: 'event', id, event }),
-      }
-      this.answer(id, () => this.engine.run(request, hooks))
+      this.answer(id, () => this.begin(message, controller.signal))
     }
   }
 
-  private answer(id: number, work: () => Promise<GenerateResult | Usage>): void {
+  private begin(
+    message: Extract<HostMessage, { type: 'run' | 'call' }>,
+    signal: AbortSignal,
+  ): Promise<EngineAnswer> {
+    if (message.type === 'run') {
+      const { id, request } = message
+      return this.engine.run(request, {
+        signal,
+        onEvent: (event: EngineEvent) => this.post({ type: 'event', id, event }),
+      })
+    }
+    switch (message.name) {
+      case 'countTokens':
+        return this.engine.countTokens(message.request)
+      case 'prepareImage':
+        return this.engine.prepareImage(message.request, signal)
+      case 'embedImages':
+        return this.engine.embedImages(message.request, signal)
+    }
+  }
+
+  private answer(id: number, work: () => Promise<EngineAnswer>): void {
     const answer = work()
       .then(
         value => this.post({ type: 'done', id, value }),

@@ -1,23 +1,35 @@
 import type { Worker } from 'node:worker_threads'
 import { NVLMError } from '../../core/errors.js'
+import type { OpenedImage } from '../../platform/image-input.js'
 import { emptyResult } from '../empty-result.js'
 import {
   DISPOSED_MESSAGE,
+  type EmbedRequest,
+  type EngineCalls,
   type EngineClient,
   type EngineEvent,
   type GenerateRequest,
   type GenerateResult,
+  type ImageEmbeddings,
+  type PreparedInfo,
   type PromptRequest,
   type RunHooks,
   type Usage,
 } from '../engine-client.js'
 import type { ModelInfo } from '../stages.js'
-import { makePortable, type PortableRequest } from './portable-request.js'
-import { decodeError, engineFailed, type HostMessage, type WorkerMessage } from './protocol.js'
+import { makePortable, type PortableRequest, readImage } from './portable-request.js'
+import {
+  decodeError,
+  type EngineAnswer,
+  type EngineCallMessage,
+  engineFailed,
+  type HostMessage,
+  type WorkerMessage,
+} from './protocol.js'
 
 /** A request that the worker has not answered yet. */
 interface Pending {
-  resolve(value: GenerateResult | Usage): void
+  resolve(value: EngineAnswer): void
   reject(error: unknown): void
   readonly onEvent: ((event: EngineEvent) => void) | undefined
 }
@@ -58,23 +70,61 @@ export class WorkerClient implements EngineClient {
       const portable = await this.portable(request)
       if (signal.aborted) return emptyResult(this.info)
       const id = this.nextId++
-      const onAbort = () => this.post({ type: 'abort', id })
-      signal.addEventListener('abort', onAbort, { once: true })
-      try {
-        const message: HostMessage = { type: 'run', id, request: portable.request }
-        return (await this.ask(message, portable.transfer, onEvent)) as GenerateResult
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
+      const message: HostMessage = { type: 'run', id, request: portable.request }
+      const answer = this.ask(message, portable.transfer, onEvent)
+      return (await this.abortable(id, signal, answer)) as GenerateResult
     })
   }
 
   countTokens(request: PromptRequest): Promise<Usage> {
+    return this.call('countTokens', request)
+  }
+
+  prepareImage(request: PromptRequest, signal: AbortSignal): Promise<PreparedInfo> {
+    return this.call('prepareImage', request, signal)
+  }
+
+  releaseImage(id: string): void {
+    if (!this.crash && !this.disposing) this.post({ type: 'release-image', imageId: id })
+  }
+
+  embedImages(request: EmbedRequest, signal: AbortSignal): Promise<ImageEmbeddings> {
+    return this.call('embedImages', request, signal)
+  }
+
+  openImage(image: unknown): Promise<OpenedImage> {
+    this.assertUsable()
+    return readImage(image)
+  }
+
+  private call<Name extends keyof EngineCalls>(
+    name: Name,
+    request: EngineCalls[Name]['request'],
+    signal?: AbortSignal,
+  ): Promise<EngineCalls[Name]['value']> {
     return this.busy(async () => {
       const portable = await this.portable(request)
-      const message: HostMessage = { type: 'count', id: this.nextId++, request: portable.request }
-      return (await this.ask(message, portable.transfer)) as Usage
+      signal?.throwIfAborted()
+      const id = this.nextId++
+      const message = { type: 'call', id, name, request: portable.request } as EngineCallMessage
+      const answer = this.ask(message, portable.transfer)
+      const value = await this.abortable(id, signal, answer)
+      return value as EngineCalls[Name]['value']
     })
+  }
+
+  /** Pass the signal's abort on; the worker's own reason for stopping then becomes the caller's. */
+  private async abortable<T>(id: number, signal: AbortSignal | undefined, answer: Promise<T>): Promise<T> {
+    const onAbort = () => this.post({ type: 'abort', id })
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await answer
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
   }
 
   dispose(): Promise<void> {
@@ -118,7 +168,7 @@ export class WorkerClient implements EngineClient {
     message: Extract<HostMessage, { id: number }>,
     transfer: readonly ArrayBuffer[],
     onEvent?: (event: EngineEvent) => void,
-  ): Promise<GenerateResult | Usage> {
+  ): Promise<EngineAnswer> {
     this.assertUsable()
     const { id } = message
     try {
