@@ -9,9 +9,11 @@ export interface Plan {
   readonly prefillRounds: number
   /** Fresh processes for each contestant, to time loading. */
   readonly loads: number
-  /** Megapixels of the photo that is tiled. */
+  /** The photo that is tiled. */
   readonly photo: { readonly width: number; readonly height: number; readonly rounds: number }
+  /** Tokens of the answer that copies its prompt. */
   readonly copyTokens: number
+  /** Pictures of each size, and copied texts. */
   readonly pictureRounds: number
   /** Floats of the array that is streamed, and side of the matrices that are multiplied. */
   readonly limits: { readonly floats: number; readonly side: number; readonly rounds: number }

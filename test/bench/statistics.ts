@@ -19,8 +19,3 @@ export function quantile(values: readonly number[], q: number): number {
   const above = Math.ceil(place)
   return sorted[below]! + (sorted[above]! - sorted[below]!) * (place - below)
 }
-
-/** The same with every measurement turned into its reciprocal times `scale`, such as seconds into tokens a second. */
-export function rates(seconds: readonly number[], scale: number): Summary {
-  return summarize(seconds.map(value => scale / value))
-}

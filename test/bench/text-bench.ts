@@ -30,6 +30,7 @@ export async function benchText(
 ): Promise<ReadonlyMap<ContestantName, TextResult>> {
   const names = Object.keys(contestants) as ContestantName[]
   const results = new Map(names.map(name => [name, emptyResult()]))
+  if (names.length === 0) return results
   const contextLength = Math.max(...plan.contexts, ...plan.prefills) + plan.decodeSteps + 1
   const start = (name: ContestantName) => Runner.start(name, contestants[name]!, contextLength)
   for (let round = 0; round < plan.loads; round++) {
