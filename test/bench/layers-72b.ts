@@ -46,7 +46,7 @@ async function makeModel(checkpoint: string, prepared: string): Promise<void> {
     copyFileSync(join(TOKENIZER, name), join(checkpoint, name))
   }
   note(`${checkpoint}: made`)
-  await prepareCheckpoint(checkpoint, { out: prepared })
+  await prepareCheckpoint(checkpoint, { out: prepared, dtype: 'q4' })
   note(`${prepared}: made`)
 }
 

@@ -59,5 +59,5 @@ async function take({ path, make, isAtomic = false }: Step): Promise<void> {
 }
 
 function prepare(checkpoint: string, out: string): Promise<unknown> {
-  return prepareCheckpoint(checkpoint, { out })
+  return prepareCheckpoint(checkpoint, { out, dtype: 'q4' })
 }

@@ -19,9 +19,9 @@ export function writeMarkdown(report: BenchReport, plotName: string): string {
   return [
     '# Benchmarks',
     '',
-    'Made by the command below; not written by hand. All contestants run the same decoder (Qwen2.5-0.5B of InternVL3-1B, random',
-    'weights that every format stores exactly, 4 bits in blocks of 32, embeddings and output layer 8 bits) on the same tokens,',
-    'greedily, each in its own process, in turns: round by round, so that a slow minute of the machine hits all alike.',
+    `Made by the command below; not written by hand. All contestants run the same decoder (that of ${report.shape.name}, random weights`,
+    'that every format stores exactly, 4 bits in blocks of 32, embeddings and output layer 8 bits) on the same tokens, greedily,',
+    'each in its own process, in turns: round by round, so that a slow minute of the machine hits all alike.',
     '',
     ...machineLines(report),
     '',
