@@ -12,6 +12,8 @@ export { type ErrorCode, type ErrorDetails, NVLMError, type NVLMErrorOptions } f
 export type { FloatTensor } from './core/tensor.js'
 export { Decoder } from './decoder/decoder.js'
 export type { DecoderState, PrefillInput, PrefillOptions } from './decoder/decoder-state.js'
+export type { JSONSchema } from './generation/json-schema/json-schema.js'
+export { parsePartialJSON } from './generation/partial-json.js'
 export type { PromptLookupOptions } from './generation/prompt-lookup.js'
 export type { SamplingOptions } from './generation/sampling-options.js'
 export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/image-tiler-options.js'
@@ -41,7 +43,10 @@ export type {
   TextPartInput,
 } from './nvlm/message-input.js'
 export type { ModelNeeds } from './nvlm/model-needs.js'
+export type { FormatOptions, ObjectResult } from './nvlm/output-options.js'
+export type { ObjectOf, PartialValue } from './nvlm/partial-objects.js'
 export { PreparedImage } from './nvlm/prepared-image.js'
+export type { InferSchema, SchemaInput, StandardSchema } from './nvlm/schema-input.js'
 export type { LoadProgress, StageOptions } from './nvlm/stage-options.js'
 export type { ModelInfo, PartName, Stages } from './nvlm/stages.js'
 export type { ErrorPart, ReadableStreamOptions, ResponseOptions, StreamFormat } from './nvlm/stream-format.js'
@@ -56,6 +61,19 @@ export type {
   TelemetryOptions,
 } from './nvlm/telemetry.js'
 export type { LogprobEntry, TokenLogprob } from './nvlm/token-logprob.js'
+export {
+  type AnyTool,
+  type Tool,
+  type ToolCall,
+  type ToolCallOf,
+  type ToolChoice,
+  type ToolContext,
+  type ToolOptions,
+  type ToolResult,
+  type ToolSet,
+  type ToolsResult,
+  tool,
+} from './nvlm/tools.js'
 export type {
   BlobLike,
   ImageInput,
@@ -70,4 +88,5 @@ export type { FileVerification, Verification, VerifyOptions } from './prepare/ve
 export { Projector } from './projector/projector.js'
 export type { ContentPart, Message } from './tokenizer/messages.js'
 export type { EncodeOptions } from './tokenizer/tokenizer.js'
+export type { ToolCallMessagePart, ToolDefinition } from './tokenizer/tools.js'
 export { VisionEncoder } from './vision/vision-encoder.js'

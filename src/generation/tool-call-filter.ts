@@ -4,7 +4,8 @@ const CLOSE = '</tool_call>'
 /** A piece of an answer: text for the reader, or what stands between the tags of a tool call. */
 export type AnswerPiece =
   | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'call'; readonly source: string }
+  /** `isOpen`: the closing tag is missing. */
+  | { readonly type: 'call'; readonly source: string; readonly isOpen: boolean }
 
 /** Takes tool calls out of a text that comes in pieces. */
 export interface ToolCallFilter {
@@ -30,7 +31,7 @@ export function createToolCallFilter(): ToolCallFilter {
         const place = held.indexOf(tag)
         if (place < 0) break
         const before = held.slice(0, place)
-        if (isInCall) pieces.push({ type: 'call', source: before })
+        if (isInCall) pieces.push({ type: 'call', source: before, isOpen: false })
         else if (before !== '') pieces.push({ type: 'text', text: before })
         held = held.slice(place + tag.length)
         isInCall = !isInCall
@@ -44,7 +45,7 @@ export function createToolCallFilter(): ToolCallFilter {
     flush() {
       const rest = held
       held = ''
-      if (isInCall) return [{ type: 'call', source: rest }]
+      if (isInCall) return [{ type: 'call', source: rest, isOpen: true }]
       return rest === '' ? [] : [{ type: 'text', text: rest }]
     },
   }

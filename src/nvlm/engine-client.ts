@@ -79,8 +79,8 @@ export interface Timings {
   readonly tokensPerSecond: number
 }
 
-/** Why an answer ended: a stop token or string, no more tokens allowed, an output filter, or the caller had enough. */
-export type FinishReason = 'stop' | 'length' | 'content-filter' | 'aborted'
+/** Why an answer ended: a stop token or string, no more tokens allowed, calls that nobody answered, an output filter, or the caller had enough. */
+export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'aborted'
 
 /** A finished run. */
 export interface GenerateResult {
@@ -116,6 +116,8 @@ export type EngineEvent =
       readonly done: number
       readonly total: number
     }
+  /** The model calls a tool, or a tool gave something back. */
+  | Extract<StreamPart, { type: 'tool-call' | 'tool-result' }>
   /** Text that output filters let through; the tokens come without theirs then. */
   | { readonly type: 'text'; readonly text: string }
   /** A token, with the text that is certain because of it (often none). */

@@ -13,8 +13,16 @@ import {
   tilesSchema,
   toMessage,
 } from './message-input.js'
+import { type FormatOptions, type Output, outputShape, readOutput } from './output-options.js'
 import { numLogprobsOf, pickSampling, samplingShape } from './sampling-schema.js'
 import { type TelemetryOptions, telemetrySchema } from './telemetry.js'
+import { readTools, type ToolOptions, type ToolSet, toolShape } from './tools.js'
+
+/** A checked call of `generate`. */
+export interface GenerateCall {
+  readonly request: GenerateRequest
+  readonly output: Output
+}
 
 /** What to ask: the short form (`prompt`, with `images` and `system`) or the long one (`messages`), not both. */
 export interface PromptOptions {
@@ -30,10 +38,12 @@ export interface PromptOptions {
   readonly tiles?: TileOptions | undefined
   /** Turn pictures upright as their EXIF orientation says (default true; the official code does not). */
   readonly applyExif?: boolean | undefined
+  /** Tools that the prompt tells the model of. */
+  readonly tools?: ToolSet | undefined
 }
 
 /** Options of `generate`. */
-export interface GenerateOptions extends PromptOptions, SamplingOptions {
+export interface GenerateOptions extends PromptOptions, SamplingOptions, FormatOptions, ToolOptions {
   /** Makes sampling repeatable: the same request, seed and model give the same answer. Default: a new one each time. */
   readonly seed?: number | undefined
   /** Most tokens of the answer. Default 1024, or what the context has room for. */
@@ -73,6 +83,7 @@ const promptShape = {
   messages: messagesSchema.optional(),
   tiles: tilesSchema,
   applyExif: flag,
+  tools: toolShape.tools,
 }
 
 const ngramLength = z
@@ -100,6 +111,7 @@ const generateSchema = z.strictObject(
   {
     ...promptShape,
     ...samplingShape,
+    ...outputShape,
     stop: z.union([stopString, z.array(stopString)], 'expected a string or a list of strings').optional(),
     promptLookup: promptLookupSchema.optional(),
     signal: abortSignalSchema.optional(),
@@ -113,13 +125,20 @@ const generateSchema = z.strictObject(
  * Check the options of one generation.
  *
  * @param submittedAt - see `GenerateRequest`
- * @throws {NVLMError} INVALID_OPTION
+ * @throws {NVLMError} INVALID_OPTION, SCHEMA_UNSUPPORTED
  */
 export function parseGenerateOptions(options: GenerateOptions, submittedAt: number): GenerateRequest {
+  return parseGenerateCall(options, submittedAt).request
+}
+
+/** The same, with what becomes of the answer. */
+export function parseGenerateCall(options: GenerateOptions, submittedAt: number): GenerateCall {
   const checked: GenerateOptions = checkOptions(generateSchema, options, 'generate') as GenerateOptions
   const { seed, maxTokens, logprobs, stop = [], promptLookup } = checked
-  return {
+  const output = readOutput(checked, 'generate')
+  const request: GenerateRequest = {
     ...toPromptRequest(checked, 'generate'),
+    format: output.format,
     sampling: pickSampling(checked),
     seed,
     maxTokens,
@@ -128,6 +147,7 @@ export function parseGenerateOptions(options: GenerateOptions, submittedAt: numb
     promptLookup,
     submittedAt,
   }
+  return { request, output }
 }
 
 /**
@@ -136,7 +156,8 @@ export function parseGenerateOptions(options: GenerateOptions, submittedAt: numb
  * @throws {NVLMError} INVALID_OPTION
  */
 export function parsePromptOptions(options: PromptOptions, name: string): PromptRequest {
-  return toPromptRequest(checkOptions(promptSchema, options, name) as PromptOptions, name)
+  const checked = checkOptions(promptSchema, options, name) as PromptOptions
+  return { ...toPromptRequest(checked, name), tools: readTools(checked, name)?.definitions }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import type { GenerateResult } from './engine-client.js'
 import type { TokenLogprob } from './token-logprob.js'
+import type { ToolCall, ToolResult } from './tools.js'
 
 /** Where a generation stands. */
 export type GenerationStatus = 'idle' | 'queued' | 'running' | 'done' | 'aborted' | 'error'
@@ -25,19 +26,24 @@ export interface GenerationProgress {
 }
 
 /** Events of a generation and what their listeners get. */
-export interface GenerationEvents {
+export interface GenerationEvents<Result extends GenerateResult = GenerateResult> {
   progress: [progress: GenerationProgress]
   token: [token: TokenEvent]
   /** A piece of text and all text so far. */
   text: [delta: string, text: string]
-  finish: [result: GenerateResult]
+  toolCall: [call: ToolCall]
+  toolResult: [result: ToolResult]
+  finish: [result: Result]
   /** The reason, and what there was by then; undefined if the run failed on its way out. */
   abort: [reason: unknown, partial: GenerateResult | undefined]
   error: [error: unknown]
 }
 
 export type GenerationEventName = keyof GenerationEvents
-export type GenerationListener<Name extends GenerationEventName> = (...args: GenerationEvents[Name]) => void
+export type GenerationListener<
+  Name extends GenerationEventName,
+  Result extends GenerateResult = GenerateResult,
+> = (...args: GenerationEvents<Result>[Name]) => void
 
 /** Gives the arguments of an event that has already happened. */
 type Replay = <Name extends GenerationEventName>(name: Name) => GenerationEvents[Name] | undefined

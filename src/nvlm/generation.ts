@@ -8,6 +8,7 @@ import {
 } from './generation-events.js'
 import { PartLog } from './part-log.js'
 import { PartReaders } from './part-readers.js'
+import { type ObjectOf, type PartialValue, partialObjects } from './partial-objects.js'
 import {
   CONTENT_TYPES,
   createByteStream,
@@ -15,6 +16,7 @@ import {
   type ResponseOptions,
 } from './stream-format.js'
 import type { StreamPart } from './stream-parts.js'
+import type { ToolCall } from './tools.js'
 
 /**
  * One answer in the making: iterate it for text, await it for the result, listen to its events, or all of these.
@@ -28,7 +30,9 @@ import type { StreamPart } from './stream-parts.js'
  *   then gives the partial result, `finishReason` `aborted`.
  * - Nobody has to look: a failure that nobody awaits is no unhandled rejection.
  */
-export class Generation implements AsyncIterable<string>, Promise<GenerateResult>, AsyncDisposable {
+export class Generation<Result extends GenerateResult = GenerateResult>
+  implements AsyncIterable<string>, Promise<Result>, AsyncDisposable
+{
   readonly [Symbol.toStringTag] = 'Generation'
   private readonly emitter = new GenerationEmitter(name => this.missed(name))
   private readonly controller = new AbortController()
@@ -38,7 +42,7 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
     failure: () => this.failure,
     onLeft: () => this.leave(),
   })
-  private readonly outcome: Promise<GenerateResult>
+  private readonly outcome: Promise<Result>
   private currentStatus: GenerationStatus = 'idle'
   private partialResult: GenerateResult | undefined
   private failure: { readonly reason: unknown } | undefined
@@ -49,7 +53,7 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
    * @param run - the work; called once
    * @param signal - the caller's
    */
-  constructor(run: (hooks: RunHooks) => Promise<GenerateResult>, signal?: AbortSignal) {
+  constructor(run: (hooks: RunHooks) => Promise<Result>, signal?: AbortSignal) {
     this.outcome = this.execute(run, signal)
     this.outcome.catch(() => {})
   }
@@ -68,18 +72,18 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
     return { [Symbol.asyncIterator]: () => this.readers.open() }
   }
 
-  on<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name>): this {
-    this.emitter.add(name, listener, { once: false })
+  on<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name, Result>): this {
+    this.emitter.add(name, listener as never, { once: false })
     return this
   }
 
-  once<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name>): this {
-    this.emitter.add(name, listener, { once: true })
+  once<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name, Result>): this {
+    this.emitter.add(name, listener as never, { once: true })
     return this
   }
 
-  off<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name>): this {
-    this.emitter.remove(name, listener)
+  off<Name extends GenerationEventName>(name: Name, listener: GenerationListener<Name, Result>): this {
+    this.emitter.remove(name, listener as never)
     return this
   }
 
@@ -89,7 +93,7 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
   }
 
   /** The result; rejects as awaiting does. */
-  result(): Promise<GenerateResult> {
+  result(): Promise<Result> {
     return this.outcome
   }
 
@@ -98,9 +102,19 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
     return (await this.outcome).text
   }
 
+  /** The value of an answer that was held to a `schema`. */
+  async object(): Promise<ObjectOf<Result>> {
+    return ((await this.outcome) as { readonly object?: unknown }).object as ObjectOf<Result>
+  }
+
+  /** The value of an answer in JSON as it grows, each time that something new is certain. */
+  get partialObjects(): AsyncIterable<PartialValue<ObjectOf<Result>>> {
+    return partialObjects(this) as AsyncIterable<PartialValue<ObjectOf<Result>>>
+  }
+
   // biome-ignore lint/suspicious/noThenProperty: being awaited is what a generation is for
-  then<Fulfilled = GenerateResult, Rejected = never>(
-    onFulfilled?: ((result: GenerateResult) => Fulfilled | PromiseLike<Fulfilled>) | null,
+  then<Fulfilled = Result, Rejected = never>(
+    onFulfilled?: ((result: Result) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     return this.outcome.then(onFulfilled, onRejected)
@@ -108,11 +122,11 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
 
   catch<Rejected = never>(
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
-  ): Promise<GenerateResult | Rejected> {
+  ): Promise<Result | Rejected> {
     return this.outcome.catch(onRejected)
   }
 
-  finally(onFinally?: (() => void) | null): Promise<GenerateResult> {
+  finally(onFinally?: (() => void) | null): Promise<Result> {
     return this.outcome.finally(onFinally)
   }
 
@@ -143,9 +157,9 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
   }
 
   private async execute(
-    run: (hooks: RunHooks) => Promise<GenerateResult>,
+    run: (hooks: RunHooks) => Promise<Result>,
     signal: AbortSignal | undefined,
-  ): Promise<GenerateResult> {
+  ): Promise<Result> {
     const onAbort = () => this.abort(signal?.reason)
     if (signal?.aborted) onAbort()
     else signal?.addEventListener('abort', onAbort, { once: true })
@@ -162,7 +176,7 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
     }
   }
 
-  private settle(result: GenerateResult): GenerateResult {
+  private settle(result: Result): Result {
     const { aborted, reason } = this.controller.signal
     if (aborted) this.partialResult = result
     if (aborted && !this.wasLeft) throw reason
@@ -190,6 +204,7 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
       this.log.push(event)
     } else if (event.type === 'image') this.log.push(event)
     else if (event.type === 'progress') this.takeProgress(event)
+    else if (event.type === 'tool-call' || event.type === 'tool-result') this.takeTool(event)
     else this.takeText(event)
   }
 
@@ -203,6 +218,14 @@ export class Generation implements AsyncIterable<string>, Promise<GenerateResult
       this.emitter.emit('token', { id, index, text, ...(logprob && { logprob }) })
     }
     if (text !== '' && !signal.aborted) this.emitter.emit('text', text, this.log.text)
+  }
+
+  private takeTool(event: Extract<EngineEvent, { type: 'tool-call' | 'tool-result' }>): void {
+    this.log.push(event)
+    if (this.controller.signal.aborted) return
+    const { type, ...tool } = event
+    if (type === 'tool-call') this.emitter.emit('toolCall', tool as ToolCall)
+    else this.emitter.emit('toolResult', tool)
   }
 
   private takeProgress({ stage, done, total }: Extract<EngineEvent, { type: 'progress' }>): void {

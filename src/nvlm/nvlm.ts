@@ -1,18 +1,13 @@
 import { NVLMError } from '../core/errors.js'
 import type { ImageInput } from '../platform/image-input.js'
-import {
-  DISPOSED_MESSAGE,
-  type EngineClient,
-  type GenerateRequest,
-  type ImageEmbeddings,
-  type Usage,
-} from './engine-client.js'
+import { DISPOSED_MESSAGE, type EngineClient, type ImageEmbeddings, type Usage } from './engine-client.js'
 import { filterMessages, filterRun } from './filtered-run.js'
 import type { GenerationFilter } from './filters.js'
 import {
+  type GenerateCall,
   type GenerateOptions,
   type PromptOptions,
-  parseGenerateOptions,
+  parseGenerateCall,
   parsePromptOptions,
 } from './generate-options.js'
 import { Generation } from './generation.js'
@@ -23,9 +18,12 @@ import {
   parsePrepareImageOptions,
 } from './image-options.js'
 import { Observer } from './observer.js'
+import type { ObjectResult } from './output-options.js'
 import { PreparedImage } from './prepared-image.js'
 import { epochNow } from './run-clock.js'
+import type { InferSchema, SchemaInput } from './schema-input.js'
 import type { ModelInfo } from './stages.js'
+import type { ToolSet, ToolsResult } from './tools.js'
 
 /** A signal that nobody aborts. */
 const NEVER = new AbortController().signal
@@ -36,6 +34,9 @@ export interface ModelSurroundings {
   readonly filters?: readonly GenerationFilter[] | undefined
   readonly observer?: Observer | undefined
 }
+
+/** Options beside a prompt that is given by itself. */
+type ShortOptions = Omit<GenerateOptions, 'prompt' | 'messages'>
 
 /** What belongs to one call, beside its request. */
 type CallOptions = Pick<GenerateOptions, 'signal' | 'filters' | 'telemetry'>
@@ -74,12 +75,26 @@ export class NVLM implements AsyncDisposable {
    *
    * @throws {NVLMError} INVALID_OPTION, DISPOSED
    */
-  generate(prompt: string, options?: Omit<GenerateOptions, 'prompt' | 'messages'>): Generation
+  generate<Schema extends SchemaInput>(
+    prompt: string,
+    options: ShortOptions & { readonly schema: Schema },
+  ): Generation<ObjectResult<InferSchema<Schema>>>
+  generate<Schema extends SchemaInput>(
+    options: GenerateOptions & { readonly schema: Schema },
+  ): Generation<ObjectResult<InferSchema<Schema>>>
+  generate<Tools extends ToolSet>(
+    prompt: string,
+    options: ShortOptions & { readonly tools: Tools },
+  ): Generation<ToolsResult<Tools>>
+  generate<Tools extends ToolSet>(
+    options: GenerateOptions & { readonly tools: Tools },
+  ): Generation<ToolsResult<Tools>>
+  generate(prompt: string, options?: ShortOptions): Generation
   generate(options: GenerateOptions): Generation
   generate(first: string | GenerateOptions, rest?: GenerateOptions): Generation {
     this.assertUsable()
     const options = typeof first === 'string' ? { ...rest, prompt: first } : first
-    return this.start(parseGenerateOptions(options, epochNow()), options)
+    return this.start(parseGenerateCall(options, epochNow()), options)
   }
 
   /**
@@ -136,10 +151,13 @@ export class NVLM implements AsyncDisposable {
   }
 
   /** Run a checked request, with filters and telemetry around it. */
-  private start(request: GenerateRequest, { signal, filters = [], telemetry }: CallOptions): Generation {
+  private start(
+    { request, output }: GenerateCall,
+    { signal, filters = [], telemetry }: CallOptions,
+  ): Generation {
     const around = [...this.filters, ...filters]
     assertFiltersFit(request, around)
-    const run = filterRun((inner, hooks) => this.client.run(inner, hooks), around, this.info)
+    const run = output.wrap(filterRun((inner, hooks) => this.client.run(inner, hooks), around, this.info))
     const generation = new Generation(hooks => run(request, hooks), signal)
     this.generations.add(generation)
     const forget = () => this.generations.delete(generation)
@@ -160,7 +178,10 @@ export class NVLM implements AsyncDisposable {
 }
 
 /** Log-probabilities name the tokens that an output filter may have to hide. */
-function assertFiltersFit({ numLogprobs }: GenerateRequest, filters: readonly GenerationFilter[]): void {
+function assertFiltersFit(
+  { numLogprobs }: GenerateCall['request'],
+  filters: readonly GenerationFilter[],
+): void {
   if (numLogprobs === undefined || !filters.some(({ output }) => output)) return
   throw new NVLMError(
     'INVALID_OPTION',

@@ -68,7 +68,8 @@ export function readSchema(schema: SchemaInput, name: string): ReadSchema {
   return { format, validate: async value => settle(await validate(value), vendor) }
 }
 
-function isStandardSchema(schema: unknown): schema is StandardSchema {
+/** Is it the schema of a library, and not plain JSON Schema? */
+export function isStandardSchema(schema: unknown): schema is StandardSchema {
   return (
     (typeof schema === 'object' || typeof schema === 'function') &&
     schema !== null &&

@@ -1,6 +1,8 @@
 import type { FinishReason, Timings, Usage } from './engine-client.js'
+import type { ToolCall, ToolResult } from './tools.js'
 
-/** What happens during a generation, in order: `start`, each `image`, `prefill`, `text`, `finish`. */
+/** What happens during a generation, in order: `start`, each `image`, `prefill`, `text`, `finish`; with tools
+ * `tool-call` and `tool-result` after the text of each step. */
 export type StreamPart =
   /** It left the queue. */
   | { readonly type: 'start'; readonly modelId: string; readonly warnings: readonly string[] }
@@ -19,6 +21,10 @@ export type StreamPart =
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
   /** New text, and all text so far. */
   | { readonly type: 'text'; readonly text: string; readonly snapshot: string }
+  /** The model calls a tool; its arguments are checked. */
+  | ({ readonly type: 'tool-call' } & ToolCall)
+  /** What a tool gave back, or what went wrong. */
+  | ({ readonly type: 'tool-result' } & ToolResult)
   /** The end of a run that did not fail. */
   | {
       readonly type: 'finish'
