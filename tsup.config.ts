@@ -21,6 +21,7 @@ const libraryBeside: Plugin = {
 /** One flat `dist/`, so that `new URL('./engine-worker.js', import.meta.url)` holds after bundling. */
 export default defineConfig([
   { ...shared, entry: { node: 'src/node.ts' }, format: ['esm', 'cjs'], dts: true, shims: true },
+  { ...shared, entry: { otel: 'src/otel.ts' }, format: ['esm', 'cjs'], dts: true },
   { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },
   { ...shared, entry: { cli: 'src/cli.ts' }, format: ['esm'], esbuildPlugins: [libraryBeside] },

@@ -10,6 +10,12 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
   'layers.mjs':
     /^tiles: +2 x 1 and a thumbnail\nfeatures: \[3, 36, \d+\]\nembeds: +\[27, \d+\]\nprompt: +\d+ tokens\nanswer: +COFFEE \$3\.50\n$/,
   'abort.mjs': /^signal: enough after 3 tokens: A.*…\nbreak: A red circle.*…\n$/,
+  'parts.mjs':
+    /^image: 3 tiles, 27 tokens\nprefill: (\d+) of \1\n(text: .*\n)+finish: stop\ntext\/event-stream; charset=utf-8, last event data: \[DONE\]\n$/,
+  'filters.mjs':
+    /^FILTERED: filter "polite-only": please ask nicely\n.*\[price\].*\n\S+ \(content-filter\)\n$/,
+  'diagnostics.mjs':
+    /^loaded nvlm-tiny\nasked for docs with 1 image\nended by stop: \d+ tokens in, \d+ out\n$/,
   'prompt-lookup.mjs': /^.+\nthe same without: true\n\d+ tokens, \d+ guessed, [1-9]\d* of them right\n$/,
   'own-backend.mjs':
     /^COFFEE \$3\.50\nvision: 3 runs, [\d.]+ ms\nprojector: 1 runs, [\d.]+ ms\ndecoder: \d+ runs, [\d.]+ ms\n$/,

@@ -14,14 +14,22 @@ const FLOORS: readonly (readonly string[])[] = [
   ['models'],
   ['prepare'],
   ['nvlm'],
-  ['cli', 'server'],
+  ['cli', 'server', 'otel'],
   ['index.ts'],
   ['node.ts'],
-  ['cli.ts'],
+  ['cli.ts', 'otel.ts'],
 ]
 
 /** Where modules that only Node has may be named; the other folders know no platform. */
-const NODE_PLACES = ['platform/node/', 'backend/node/', 'cli/', 'node.ts', 'cli.ts', 'nvlm/worker/']
+const NODE_PLACES = [
+  'platform/node/',
+  'backend/node/',
+  'cli/',
+  'node.ts',
+  'cli.ts',
+  'otel.ts',
+  'nvlm/worker/',
+]
 
 /** Worker code is no platform of its own: it may have threads and nothing else of Node. */
 const WORKER_MODULES = ['node:worker_threads']
@@ -31,6 +39,7 @@ const PACKAGE_PLACES: Readonly<Record<string, string>> = {
   'onnxruntime-node': 'backend/node/',
   'onnxruntime-web': 'backend/web/',
   sharp: 'platform/node/',
+  '@opentelemetry/api': 'otel/',
 }
 
 const MAX_LINES = 300
