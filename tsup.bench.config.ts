@@ -11,7 +11,9 @@ const builtLibrary: Plugin = {
 }
 
 export default defineConfig({
-  entry: ['make', 'run', 'contestant-process', 'part-process', 'layers-72b'].map(name => `test/bench/${name}.ts`),
+  entry: ['make', 'run', 'contestant-process', 'part-process', 'layers-72b'].map(
+    name => `test/bench/${name}.ts`,
+  ),
   outDir: 'test/bench/dist',
   format: ['esm'],
   platform: 'node',

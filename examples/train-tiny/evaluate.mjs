@@ -40,7 +40,9 @@ const percent = (/** @type {number} */ part, /** @type {number} */ whole) =>
   `${((100 * part) / whole).toFixed(1)} %`
 const names = [...groups.keys()].filter(name => name !== 'all')
 for (const name of [...names, 'all']) {
-  const { asked, right, equal } = /** @type {{ asked: number, right: number, equal: number }} */ (groups.get(name))
+  const { asked, right, equal } = /** @type {{ asked: number, right: number, equal: number }} */ (
+    groups.get(name)
+  )
   console.log(`| ${name} | ${asked} | ${percent(right, asked)} | ${percent(equal, asked)} |`)
 }
 console.log(`\n${rows.length} answers in ${seconds.toFixed(1)} s on ${nvlm.info.device.decoder}`)
