@@ -20,6 +20,7 @@ export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/im
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
 export type { CacheOptions } from './nvlm/cache-options.js'
+export { type ChatOptions, ChatSession, type SendOptions } from './nvlm/chat-session.js'
 export type { FinishReason, GenerateResult, ImageEmbeddings, Timings, Usage } from './nvlm/engine-client.js'
 export type { FilterContext, FilteredMessages, GenerationFilter } from './nvlm/filters.js'
 export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'

@@ -193,7 +193,12 @@ describe('pictures on their way to a worker', () => {
     const image = sharp({
       create: { width: 2, height: 1, channels: 4, background: { r: 1, g: 2, b: 3, alpha: 0.5 } },
     })
-    expect(await arrived(nvlm, image)).toEqual({ width: 2, height: 1, channels: 3, data: '6 of 6: 1,2,3,1,2,3' })
+    expect(await arrived(nvlm, image)).toEqual({
+      width: 2,
+      height: 1,
+      channels: 3,
+      data: '6 of 6: 1,2,3,1,2,3',
+    })
     expect((await image.metadata()).width).toBe(2)
     await nvlm.dispose()
   })
