@@ -20,8 +20,10 @@ export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/im
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
 export type { CacheOptions } from './nvlm/cache-options.js'
+export { type ChatOptions, ChatSession, type SendOptions } from './nvlm/chat-session.js'
 export type { FinishReason, GenerateResult, ImageEmbeddings, Timings, Usage } from './nvlm/engine-client.js'
 export type { FilterContext, FilteredMessages, GenerationFilter } from './nvlm/filters.js'
+export { frameParts } from './nvlm/frame-parts.js'
 export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'
 export { Generation } from './nvlm/generation.js'
 export type {
@@ -30,6 +32,7 @@ export type {
   GenerationStatus,
   TokenEvent,
 } from './nvlm/generation-events.js'
+export { type Grounding, type GroundingBox, parseGrounding } from './nvlm/grounding.js'
 export type { EmbedOptions, PrepareImageOptions } from './nvlm/image-options.js'
 export type { InspectOptions, ModelInspection } from './nvlm/inspect-model.js'
 export type { LoadOptions } from './nvlm/load-options.js'

@@ -1,5 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import type { ImageInput } from '../platform/image-input.js'
+import type { Message } from '../tokenizer/messages.js'
+import { type ChatHost, type ChatOptions, ChatSession } from './chat-session.js'
 import { DISPOSED_MESSAGE, type EngineClient, type ImageEmbeddings, type Usage } from './engine-client.js'
 import { filterMessages, filterRun } from './filtered-run.js'
 import type { GenerationFilter } from './filters.js'
@@ -17,6 +19,7 @@ import {
   parseEmbedOptions,
   parsePrepareImageOptions,
 } from './image-options.js'
+import type { MessageInput } from './message-input.js'
 import { Observer } from './observer.js'
 import type { ObjectResult } from './output-options.js'
 import { PreparedImage } from './prepared-image.js'
@@ -98,6 +101,28 @@ export class NVLM implements AsyncDisposable {
   }
 
   /**
+   * Begin a conversation whose turns read only what is new.
+   *
+   * @throws {NVLMError} INVALID_OPTION, DISPOSED
+   */
+  chat(options: ChatOptions = {}): ChatSession {
+    this.assertUsable()
+    const { system, messages = [], restore: _, ...everyTurn } = options
+    const opening: MessageInput[] = system === undefined ? [] : [{ role: 'system', content: system }]
+    const firstTurn: MessageInput = { role: 'user', content: '' }
+    parseGenerateCall({ ...everyTurn, messages: [...opening, ...messages, firstTurn] }, 0)
+    const host: ChatHost = {
+      modelId: this.info.id,
+      openImage: image => this.client.openImage(image),
+      generate: (turn, history) => {
+        this.assertUsable()
+        return this.start(parseGenerateCall(turn, epochNow()), turn, history)
+      },
+    }
+    return new ChatSession(host, options)
+  }
+
+  /**
    * Count the tokens of a prompt as `generate` would make it, without running the model. The model's input filters
    * are run.
    *
@@ -154,11 +179,15 @@ export class NVLM implements AsyncDisposable {
   private start(
     { request, output }: GenerateCall,
     { signal, filters = [], telemetry }: CallOptions,
+    history?: Parameters<ChatHost['generate']>[1],
   ): Generation {
     const around = [...this.filters, ...filters]
     assertFiltersFit(request, around)
     const run = output.wrap(filterRun((inner, hooks) => this.client.run(inner, hooks), around, this.info))
-    const generation = new Generation(hooks => run(request, hooks), signal)
+    const generation = new Generation(async hooks => {
+      if (history === undefined) return run(request, hooks)
+      return run({ ...request, messages: await history(request.messages[0] as Message<ImageInput>) }, hooks)
+    }, signal)
     this.generations.add(generation)
     const forget = () => this.generations.delete(generation)
     generation.then(forget, forget)

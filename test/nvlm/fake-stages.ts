@@ -53,7 +53,10 @@ export class FakeStages implements EngineStages {
 
   /** A picture is named by its value and its number of tiles: `7*3`. */
   readonly tiler: EngineStages['tiler'] = {
-    open: async image => ({ kind: 'encoded', name: image, bytes: new TextEncoder().encode(image) }),
+    open: async (image: string | Uint8Array) => {
+      const bytes = typeof image === 'string' ? new TextEncoder().encode(image) : image
+      return { kind: 'encoded', name: new TextDecoder().decode(bytes), bytes }
+    },
     tile: async ({ name: image }: { name: string }, { signal: _, ...options }) => {
       this.log.push(`tile ${image} ${JSON.stringify(options)}`)
       const [value = 0, numTiles = 1] = image.split('*').map(Number)
