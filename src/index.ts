@@ -83,6 +83,7 @@ export type {
   PixelsLike,
   PreparedImageLike,
   SharpLike,
+  VideoFrameLike,
 } from './platform/image-input.js'
 export type { Manifest } from './prepare/manifest.js'
 export type { PrepareOptions, PrepareProgress } from './prepare/prepare-options.js'

@@ -26,6 +26,15 @@ export interface SharpLike {
   }>
 }
 
+/** A `VideoFrame` of WebCodecs; it is copied, and stays the caller's to close. */
+export interface VideoFrameLike {
+  readonly codedWidth: number
+  readonly codedHeight: number
+  readonly visibleRect: { readonly width: number; readonly height: number } | null
+  allocationSize(options: { format: 'RGBA' }): number
+  copyTo(destination: Uint8Array, options: { format: 'RGBA' }): Promise<unknown>
+}
+
 /** A picture that is read but not decoded: the bytes of a file with a name for messages, or pixels. */
 export type OpenedImage =
   | { readonly kind: 'encoded'; readonly name: string; readonly bytes: Uint8Array }
@@ -59,3 +68,4 @@ export type ImageInput =
   | SharpLike
   | ImageUrlLike
   | PreparedImageLike
+  | VideoFrameLike

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { runInNewContext } from 'node:vm'
 import sharp from 'sharp'
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import type { ImageInput, SharpLike } from '../../src/platform/image-input.js'
+import type { ImageInput, SharpLike, VideoFrameLike } from '../../src/platform/image-input.js'
 import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import { goldenImage, goldenRows, sha256 } from '../image/golden.js'
 
@@ -50,6 +50,34 @@ test('opening checks the size in bytes, and so does decoding what another opened
   const opened = await nodeImageDecoder.open(file, options)
   await expect(nodeImageDecoder.decode(opened, { ...options, limits })).rejects.toMatchObject({
     code: 'IMAGE_TOO_LARGE',
+  })
+})
+
+describe('takes a video frame', () => {
+  /** What WebCodecs gives of a frame of 2 x 1, as far as it is used. */
+  const frame = (copyTo: VideoFrameLike['copyTo']): VideoFrameLike => ({
+    codedWidth: 16,
+    codedHeight: 16,
+    visibleRect: { width: 2, height: 1 },
+    allocationSize: () => 8,
+    copyTo,
+  })
+
+  test('as the RGB of its visible part', async () => {
+    const copyTo: VideoFrameLike['copyTo'] = async destination =>
+      destination.set([1, 2, 3, 255, 4, 5, 6, 255])
+    const { width, height, data } = await nodeImageDecoder.decode(frame(copyTo), options)
+    expect([width, height, ...data]).toEqual([2, 1, 1, 2, 3, 4, 5, 6])
+  })
+
+  test('and says so when it is closed', async () => {
+    const closed = frame(async () => {
+      throw new Error('frame is closed')
+    })
+    await expect(nodeImageDecoder.decode(closed, options)).rejects.toMatchObject({
+      code: 'IMAGE_DECODE',
+      message: expect.stringContaining('frame is closed'),
+    })
   })
 })
 

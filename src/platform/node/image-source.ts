@@ -9,6 +9,7 @@ import type {
   OpenedImage,
   PixelsLike,
   SharpLike,
+  VideoFrameLike,
 } from '../image-input.js'
 import { checkEncodedSize } from '../image-limits.js'
 import type { ImageLimits } from '../platform.js'
@@ -38,6 +39,7 @@ export async function openImageSource(
     if (isOpened(given)) return checkOpened(given, limits)
     if (isSharp(given)) return { kind: 'sharp', pipeline: given }
     if (isPixels(given)) return { kind: 'pixels', pixels: given }
+    if (isVideoFrame(given)) return readVideoFrame(given)
     if (isBlob(given)) return readBlob(given, limits)
     if (isImageUrl(given)) return readString(given.url, limits)
   }
@@ -141,6 +143,20 @@ async function readBlob(blob: BlobLike, limits: ImageLimits): Promise<ImageSourc
   return { kind: 'encoded', name, bytes: new Uint8Array(await blob.arrayBuffer()) }
 }
 
+/** @throws {NVLMError} IMAGE_DECODE if the frame is closed, or its browser can't convert it to RGBA */
+async function readVideoFrame(frame: VideoFrameLike): Promise<ImageSource> {
+  const { width, height } = frame.visibleRect ?? { width: frame.codedWidth, height: frame.codedHeight }
+  const name = `video frame of ${width} x ${height}`
+  try {
+    const data = new Uint8Array(frame.allocationSize({ format: 'RGBA' }))
+    await frame.copyTo(data, { format: 'RGBA' })
+    return { kind: 'pixels', pixels: { data, width, height, channels: 4 } }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new NVLMError('IMAGE_DECODE', `${name}: can't be copied as RGBA: ${why}`, { cause })
+  }
+}
+
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
@@ -169,6 +185,10 @@ function isSharp(value: object): value is SharpLike {
 function isPixels(value: object): value is PixelsLike {
   const has = 'data' in value && 'width' in value && 'height' in value
   return has && /^Uint8(Clamped)?Array$/.test(tagOf(value.data))
+}
+
+function isVideoFrame(value: object): value is VideoFrameLike {
+  return ['allocationSize', 'copyTo'].every(name => typeof Reflect.get(value, name) === 'function')
 }
 
 function isBlob(value: object): value is BlobLike {
