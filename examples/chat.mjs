@@ -7,7 +7,7 @@ import { NVLM } from 'nvlm-ts'
 
 const shapes = fileURLToPath(new URL('pictures/shapes.png', import.meta.url))
 const [picture = shapes, ...asked] = process.argv.slice(2)
-const questions = asked.length > 0 ? asked : ['Describe the picture.', 'What colour is the star?']
+const questions = asked.length > 0 ? asked : ['Describe the picture.', 'How many shapes are there?']
 
 const nvlm = await NVLM.load()
 try {

@@ -6,7 +6,7 @@ import { type Finished, projectFolder, runNode } from './support/run-node.js'
 const EXAMPLES: Readonly<Record<string, RegExp>> = {
   'describe-image.mjs': /^COFFEE \$3\.50\n\(27 tokens of the picture, \d+ of the answer, \d+ a second\)\n$/,
   'chat.mjs':
-    /^> Describe the picture\.\nA red circle, a blue square and a yellow star\.\n> What colour is the star\?\nyellow\n$/,
+    /^> Describe the picture\.\nA red circle, a blue square and a yellow star\.\n> How many shapes are there\?\n3\n$/,
   'layers.mjs':
     /^tiles: +2 x 1 and a thumbnail\nfeatures: \[3, 36, \d+\]\nembeds: +\[27, \d+\]\nprompt: +\d+ tokens\nanswer: +COFFEE \$3\.50\n$/,
   'abort.mjs': /^signal: enough after 3 tokens: A.*…\nbreak: A red circle.*…\n$/,

@@ -106,7 +106,7 @@ describe('loading an engine', () => {
       [
         'worker',
         'there',
-        { dtype: 'fp32', numThreads: 1, concurrency: 2 },
+        { dtype: { vision: 'fp32', projector: 'fp32', decoder: 'fp32' }, numThreads: 1, concurrency: 2 },
         { onProgress, signal: undefined },
       ],
     ])

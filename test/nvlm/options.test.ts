@@ -160,7 +160,7 @@ describe('load options', () => {
   test.each<[unknown, RegExp]>([
     [{ backend, worker: true }, /"backend".*"worker": true exclude each other/],
     [{ device: 'gpu' }, /option "device"/],
-    [{ dtype: 'q4' }, /option "dtype"/],
+    [{ dtype: 'q5' }, /dtype/],
     [{ contextLength: 0 }, /option "contextLength"/],
     [{ concurrency: 0 }, /option "concurrency": expected 1 to 1000/],
     [{ thread: 1 }, /unknown option "thread"/],

@@ -87,7 +87,7 @@ test('refuses a checkpoint whose config.json asks for other sizes', async () => 
   const config = nvlmConfig({ ...nvlm72B, vocabSize: 152_000 })
   writeFileSync(join(checkpoint, 'config.json'), JSON.stringify(config))
   await expect(buildModel(nodeFiles, checkpoint)).rejects.toThrow(
-    /lm_head.weight" is \[152064, 8192\].*\[152000, 8192\]/,
+    /embed_tokens.weight" is \[152064, 8192\].*\[152000, 8192\]/,
   )
   writeFileSync(join(checkpoint, 'config.json'), readFileSync(join(prepared, 'config.json')))
 })
