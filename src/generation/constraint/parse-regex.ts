@@ -60,6 +60,12 @@ const CONTROL_ESCAPES: Readonly<Record<string, number>> = {
   0: 0,
 }
 
+/** How an expression is read. */
+export interface ParseRegexOptions {
+  /** Characters above U+FFFF are two units, as in JavaScript without the flag `u`. Default false. */
+  readonly byUnits?: boolean | undefined
+}
+
 /**
  * Parse a regular expression of JavaScript.
  *
@@ -70,11 +76,11 @@ const CONTROL_ESCAPES: Readonly<Record<string, number>> = {
  * @throws {NVLMError} INVALID_OPTION for what is no regular expression, SCHEMA_UNSUPPORTED for look-around,
  * back references, word borders and the flags `i` and `m`
  */
-export function parseRegex(source: string, flags = ''): RegexNode {
+export function parseRegex(source: string, flags = '', options: ParseRegexOptions = {}): RegexNode {
   requireValid(source)
   const odd = [...flags].find(flag => !'suvdgy'.includes(flag))
   if (odd !== undefined) throw unsupported(source, `the flag "${odd}"`)
-  return new RegexParser(source, flags.includes('s')).parse()
+  return new RegexParser(source, flags.includes('s'), options.byUnits ?? false).parse()
 }
 
 function requireValid(source: string): void {
@@ -95,6 +101,7 @@ class RegexParser {
   constructor(
     private readonly source: string,
     private readonly dotAll: boolean,
+    private readonly byUnits: boolean,
   ) {}
 
   parse(): RegexNode {
@@ -207,7 +214,7 @@ class RegexParser {
     }
     const high = this.hex(/^[0-9a-f]{4}/i, 'u')
     const low = /^\\u(d[c-f][0-9a-f]{2})/i.exec(this.source.slice(this.place))
-    if (high < 0xd800 || high > 0xdbff || !low) return high
+    if (this.byUnits || high < 0xd800 || high > 0xdbff || !low) return high
     this.place += low[0].length
     return (high - 0xd800) * 0x400 + (Number.parseInt(low[1]!, 16) - 0xdc00) + 0x10000
   }
@@ -221,6 +228,7 @@ class RegexParser {
   }
 
   private nextCodePoint(): number {
+    if (this.byUnits) return this.source.charCodeAt(this.place++)
     const codePoint = this.source.codePointAt(this.place)!
     this.place += codePoint > 0xffff ? 2 : 1
     return codePoint

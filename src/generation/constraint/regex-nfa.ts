@@ -21,8 +21,8 @@ export interface Nfa {
   readonly edges: readonly (readonly NfaEdge[])[]
   /** Nodes reached without text. @param isAtStart - is this the beginning of the text, where `^` holds? */
   closure(nodes: readonly number[], isAtStart: boolean): ReadonlySet<number>
-  /** May the text end at this node? */
-  canEnd(node: number): boolean
+  /** May the text end at this node? @param isEmpty - has there been no text at all, so that `^` holds too? */
+  canEnd(node: number, isEmpty: boolean): boolean
 }
 
 type Jump = 'always' | 'start' | 'end'
@@ -94,10 +94,10 @@ class NfaBuilder {
 
   finish(start: number, end: number): Nfa {
     const { edges, sets, jumps } = this
-    const reach = (nodes: readonly number[], also: Jump | undefined): Set<number> => {
+    const reach = (nodes: readonly number[], ...also: readonly Jump[]): Set<number> => {
       const found = new Set(nodes)
       for (const node of found) {
-        for (const { to, when } of jumps[node]!) if (when === 'always' || when === also) found.add(to)
+        for (const { to, when } of jumps[node]!) if (when === 'always' || also.includes(when)) found.add(to)
       }
       return found
     }
@@ -105,8 +105,8 @@ class NfaBuilder {
       start,
       sets,
       edges,
-      closure: (nodes, isAtStart) => reach(nodes, isAtStart ? 'start' : undefined),
-      canEnd: node => reach([node], 'end').has(end),
+      closure: (nodes, isAtStart) => (isAtStart ? reach(nodes, 'start') : reach(nodes)),
+      canEnd: (node, isEmpty) => (isEmpty ? reach([node], 'end', 'start') : reach([node], 'end')).has(end),
     }
   }
 

@@ -135,17 +135,18 @@ function representativesIn(set: CodePointSet, representatives: readonly number[]
 function determinise(nfa: Nfa, moves: readonly ReadonlySet<number>[], alphabet: Alphabet): TextAutomaton {
   const ids = new Map<string, number>()
   const subsets: (readonly number[])[] = []
-  const idOf = (nodes: Iterable<number>): number => {
+  const idOf = (nodes: Iterable<number>, prefix = ''): number => {
     const sorted = [...nodes].sort((a, b) => a - b)
     if (sorted.length === 0) return -1
-    const key = sorted.join(',')
+    const key = prefix + sorted.join(',')
     const known = ids.get(key)
     if (known !== undefined) return known
     if (subsets.length >= MAX_STATES) throw tooLarge()
     ids.set(key, subsets.length)
     return subsets.push(sorted) - 1
   }
-  idOf(nfa.closure([nfa.start], true))
+  // the start is a state of its own: only there an empty text is at its beginning and end
+  idOf(nfa.closure([nfa.start], true), '^')
   const rows: number[] = []
   for (let state = 0; state < subsets.length; state++) {
     const edges = subsets[state]!.flatMap(node => nfa.edges[node]!)
@@ -154,7 +155,9 @@ function determinise(nfa: Nfa, moves: readonly ReadonlySet<number>[], alphabet: 
       rows.push(targets.length === 0 ? -1 : idOf(nfa.closure(targets, false)))
     }
   }
-  const accepting = Uint8Array.from(subsets, nodes => (nodes.some(node => nfa.canEnd(node)) ? 1 : 0))
+  const accepting = Uint8Array.from(subsets, (nodes, state) =>
+    nodes.some(node => nfa.canEnd(node, state === START_STATE)) ? 1 : 0,
+  )
   return prune(alphabet, Int32Array.from(rows), accepting)
 }
 

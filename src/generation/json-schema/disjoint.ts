@@ -35,7 +35,7 @@ function areTypeDisjoint(
   depth: number,
 ): boolean {
   if (type === 'number') return isAbove(a, b) || isAbove(b, a)
-  if (type === 'string') return areStringsDisjoint(a, b)
+  if (type === 'string') return areStringsDisjoint(compiler, a, b)
   if (type === 'array') return a.minItems > (b.maxItems ?? Infinity) || b.minItems > (a.maxItems ?? Infinity)
   if (type === 'object') return depth < MAX_DEPTH && areObjectsDisjoint(compiler, a, b, depth)
   return false
@@ -48,9 +48,9 @@ function isAbove(a: Facets, b: Facets): boolean {
   return low > high || (low === high && (a.exclusiveMinimum === low || b.exclusiveMaximum === high))
 }
 
-function areStringsDisjoint(a: Facets, b: Facets): boolean {
+function areStringsDisjoint(compiler: SchemaCompiler, a: Facets, b: Facets): boolean {
   if (a.minLength > (b.maxLength ?? Infinity) || b.minLength > (a.maxLength ?? Infinity)) return true
-  const [left, right] = [stringAutomaton(a), stringAutomaton(b)]
+  const [left, right] = [a, b].map(facets => stringAutomaton(facets, compiler.options))
   return left !== undefined && right !== undefined && intersectAutomata(left, right).numStates === 0
 }
 

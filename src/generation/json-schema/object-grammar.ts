@@ -7,6 +7,7 @@ import {
   terminalNode,
 } from '../constraint/grammar.js'
 import { parseRegex } from '../constraint/parse-regex.js'
+import { parseUnitRegex } from '../constraint/regex-units.js'
 import { ANY_TEXT, regexAutomaton, subtractAutomaton } from '../constraint/text-automaton.js'
 import { type Facets, propertySchemas } from './facets.js'
 import { schemaUnsupported } from './json-schema.js'
@@ -66,11 +67,16 @@ function otherProperties(compiler: SchemaCompiler, facets: Facets) {
   const [rule] = free
   if (areClosed || !rule) return { areClosed, allowsName, names: areClosed ? [] : names, key: undefined }
   if (free.length > 1) throw schemaUnsupported('#', '"propertyNames" with several alternatives')
-  const automaton = stringAutomaton(rule) ?? ANY_TEXT
+  const automaton = stringAutomaton(rule, compiler.options) ?? ANY_TEXT
   const taken = [...knownNames(facets), ...names]
   const known = taken.map(name => name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')
   const fresh =
-    taken.length === 0 ? automaton : subtractAutomaton(automaton, regexAutomaton(parseRegex(known), true))
+    taken.length === 0
+      ? automaton
+      : subtractAutomaton(
+          automaton,
+          regexAutomaton(compiler.options.countsUnits ? parseUnitRegex(known) : parseRegex(known), true),
+        )
   const key = terminalNode(
     fresh === ANY_TEXT
       ? stringTerminal(rule, compiler.options)

@@ -1,4 +1,5 @@
 import { parseRegex } from '../constraint/parse-regex.js'
+import { parseUnitRegex } from '../constraint/regex-units.js'
 import { intersectAutomata, regexAutomaton, type TextAutomaton } from '../constraint/text-automaton.js'
 import { TextTerminal } from '../constraint/text-terminal.js'
 import type { Facets } from './facets.js'
@@ -21,7 +22,7 @@ const freeStrings = new Map<boolean, TextTerminal>()
 export function stringTerminal(
   facets: StringFacets,
   options: StringOptions,
-  automaton: TextAutomaton | undefined = stringAutomaton(facets),
+  automaton: TextAutomaton | undefined = stringAutomaton(facets, options),
 ): TextTerminal {
   const { minLength, maxLength } = facets
   const countsUnits = options.countsUnits ?? false
@@ -37,9 +38,14 @@ export function stringTerminal(
 }
 
 /** What patterns and formats ask for together; undefined for nothing. */
-export function stringAutomaton({ patterns, formats }: StringFacets): TextAutomaton | undefined {
+export function stringAutomaton(
+  { patterns, formats }: StringFacets,
+  { countsUnits = false }: StringOptions,
+): TextAutomaton | undefined {
   const automata = [
-    ...patterns.map(pattern => regexAutomaton(parseRegex(pattern), false)),
+    ...patterns.map(pattern =>
+      regexAutomaton(countsUnits ? parseUnitRegex(pattern) : parseRegex(pattern), false),
+    ),
     ...formats.map(format => regexAutomaton(parseRegex(formatPattern(format)), true)),
   ]
   return automata.length === 0 ? undefined : automata.reduce(intersectAutomata)
