@@ -19,6 +19,11 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
   'prompt-lookup.mjs': /^.+\nthe same without: true\n\d+ tokens, \d+ guessed, [1-9]\d* of them right\n$/,
   'own-backend.mjs':
     /^COFFEE \$3\.50\nvision: 3 runs, [\d.]+ ms\nprojector: 1 runs, [\d.]+ ms\ndecoder: \d+ runs, [\d.]+ ms\n$/,
+  'chat-session.mjs':
+    /^.+\n\(\d+ tokens, all of them read\)\n.+\n\(\d+ tokens, [1-9]\d+ of them known\)\n.+\nsaved 2 messages\n$/,
+  'prepared-image.mjs':
+    /^3 tiles, 27 tokens\n(> .+\n.+ \(0 ms in the vision encoder\)\n){2}cosine with itself: 1\.000\n$/,
+  'grounding.mjs': /^I see a dog\.\na dog: 576 x 549 pixels at \(192, 270\)\n$/,
 }
 
 describe('the examples', () => {
