@@ -36,20 +36,20 @@ def about_shapes(rng, scene):
     """(topic, question, answer) of a shapes scene."""
     colours, kinds = [c for c, _ in scene.shapes], [s for _, s in scene.shapes]
     choice = rng.random()
-    if choice < 0.22:
+    if choice < 0.15:
         return "describe", pick(rng, DESCRIBE), listing(scene.shapes)
-    if choice < 0.34:
+    if choice < 0.25:
         return "count", pick(rng, COUNT), str(len(kinds))
-    if choice < 0.56:
+    if choice < 0.40:
         shape = pick(rng, kinds) if rng.random() < 0.8 else pick(rng, ["circle", "square", "triangle", "star"])
         return "count", pick(rng, COUNT_SHAPE).format(shape), str(kinds.count(shape))
-    if choice < 0.66:
+    if choice < 0.52:
         colour = pick(rng, colours)
         return "count", pick(rng, COUNT_COLOUR).format(colour), str(colours.count(colour))
     single = [i for i, kind in enumerate(kinds) if kinds.count(kind) == 1]
-    if choice < 0.9 and single:
+    if choice < 0.92 and single:
         i = pick(rng, single)
-        return "colour", pick(rng, COLOUR).format(kinds[i]), colours[i]
+        return "colour", pick(rng, COLOUR).format(kinds[i]), f"The {kinds[i]} is {colours[i]}."
     single = [i for i, colour in enumerate(colours) if colours.count(colour) == 1]
     if single:
         i = pick(rng, single)

@@ -56,7 +56,7 @@ def patch_labels(marks, boxes, sizes):
 
 
 # Words and prices are longer than random strings, and the last to be learnt.
-KINDS = {"string": 0.18, "word": 0.25, "price": 0.17, "sum": 0.06, "shapes": 0.34}
+KINDS = {"string": 0.10, "word": 0.16, "price": 0.12, "sum": 0.07, "shapes": 0.55}
 
 
 def make_sample(rng, tokenizer, sizes, wide):
