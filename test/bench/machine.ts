@@ -36,14 +36,15 @@ function readExtensions(): readonly string[] {
   return EXTENSIONS.filter(name => flags.includes(name))
 }
 
-/** The version of an installed package, found in the folders that Node would look in. */
-function versionOf(name: string): string {
+/** The version of this package, or of an installed one, found in the folders that Node would look in. */
+export function versionOf(name: string): string {
+  if (name === 'nvlm-ts') return readVersion('package.json') ?? 'unknown'
   const { paths } = createRequire(import.meta.url).resolve
   for (const folder of paths(name) ?? []) {
     const version = readVersion(`${folder}/${name}/package.json`)
     if (version !== undefined) return version
   }
-  return readVersion('package.json') ?? 'unknown'
+  return 'not installed'
 }
 
 function readVersion(path: string): string | undefined {

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { CopyResult } from './copy-bench.js'
+import { describeEnd } from './describe-end.js'
 import type { Limits } from './limits.js'
 import type { PictureResult } from './picture-bench.js'
 import type { Plan } from './plan.js'
@@ -41,7 +42,9 @@ export function runPart<Name extends PartName>(
   })
   return new Promise((resolve, reject) => {
     child.once('message', (outcome: PartOutcome<Name>) => resolve(outcome))
-    child.once('exit', code => reject(new Error(`part ${input.name} ended with code ${code}`)))
+    child.once('exit', (code, signal) => {
+      reject(new Error(`part ${input.name} ended with ${describeEnd(code, signal)}`))
+    })
     child.send(input)
   })
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { ContestantName, ContestantSettings } from './contestants/contestant.js'
+import { describeEnd } from './describe-end.js'
 import type { Answer, Question } from './protocol.js'
 
 /** The answer's kind for each question. */
@@ -51,8 +52,8 @@ export class Runner {
 
 function ask<Q extends Question>(child: ChildProcess, question: Q): Promise<AnswerTo<Q>> {
   return new Promise((resolve, reject) => {
-    const onExit = (code: number | null, signal: string | null) =>
-      reject(new Error(`the process ended during "${question.type}" (${signal ?? code})`))
+    const onExit = (code: number | null, signal: NodeJS.Signals | null) =>
+      reject(new Error(`"${question.type}" ended with ${describeEnd(code, signal)}`))
     child.once('exit', onExit)
     child.once('message', (answer: Answer) => {
       child.off('exit', onExit)
