@@ -17,6 +17,7 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
   'diagnostics.mjs':
     /^loaded nvlm-tiny\nasked for docs with 1 image\nended by stop: \d+ tokens in, \d+ out\n$/,
   'prompt-lookup.mjs': /^.+\nthe same without: true\n\d+ tokens, \d+ guessed, [1-9]\d* of them right\n$/,
+  'quantize.mjs': /^(\w+ +[\d.]+ MB\n){5}whole: true\nq8: \S.+\n$/,
   'own-backend.mjs':
     /^COFFEE \$3\.50\nvision: 3 runs, [\d.]+ ms\nprojector: 1 runs, [\d.]+ ms\ndecoder: \d+ runs, [\d.]+ ms\n$/,
   'chat-session.mjs':
