@@ -20,7 +20,7 @@ export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/im
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
 export type { CacheOptions } from './nvlm/cache-options.js'
-export { type ChatOptions, ChatSession, type SendOptions } from './nvlm/chat-session.js'
+export { type ChatInput, type ChatOptions, ChatSession, type SendOptions } from './nvlm/chat-session.js'
 export type { FinishReason, GenerateResult, ImageEmbeddings, Timings, Usage } from './nvlm/engine-client.js'
 export type { FilterContext, FilteredMessages, GenerationFilter } from './nvlm/filters.js'
 export { frameParts } from './nvlm/frame-parts.js'
@@ -46,7 +46,7 @@ export type {
   TextPartInput,
 } from './nvlm/message-input.js'
 export type { ModelNeeds } from './nvlm/model-needs.js'
-export type { FormatOptions, ObjectResult } from './nvlm/output-options.js'
+export type { ChoiceResult, FormatOptions, ObjectResult } from './nvlm/output-options.js'
 export type { ObjectOf, PartialValue } from './nvlm/partial-objects.js'
 export { PreparedImage } from './nvlm/prepared-image.js'
 export type { InferSchema, SchemaInput, StandardSchema } from './nvlm/schema-input.js'
@@ -69,14 +69,14 @@ export {
   type Tool,
   type ToolCall,
   type ToolCallOf,
-  type ToolChoice,
   type ToolContext,
-  type ToolOptions,
   type ToolResult,
+  type ToolResultOf,
   type ToolSet,
   type ToolsResult,
   tool,
-} from './nvlm/tools.js'
+} from './nvlm/tool-types.js'
+export type { ToolChoice, ToolOptions } from './nvlm/tools.js'
 export type {
   BlobLike,
   ImageInput,

@@ -6,8 +6,11 @@ import type { GenerateResult } from './engine-client.js'
 import type { GenerateOptions } from './generate-options.js'
 import type { Generation } from './generation.js'
 import { type ContentPartInput, type MessageInput, toMessage } from './message-input.js'
+import type { ChoiceResult, ObjectResult } from './output-options.js'
 import { pinImages } from './pin-images.js'
-import type { ToolsResult } from './tools.js'
+import type { InferSchema, SchemaInput } from './schema-input.js'
+import type { AnyTools, ToolsResult } from './tool-types.js'
+import type { ToolParameters, WithChoices, WithSchema, WithTools } from './typed-options.js'
 
 /** Options of `chat`; those of `generate` hold for every turn. */
 export interface ChatOptions extends Omit<GenerateOptions, 'prompt' | 'images' | 'messages' | 'signal'> {
@@ -19,6 +22,9 @@ export interface ChatOptions extends Omit<GenerateOptions, 'prompt' | 'images' |
 
 /** Options of one turn, laid over those of the chat. */
 export type SendOptions = Omit<GenerateOptions, 'prompt' | 'messages' | 'system' | 'applyExif'>
+
+/** What is said in a turn. */
+export type ChatInput = string | readonly ContentPartInput[]
 
 /** What a chat needs of its model. */
 export interface ChatHost {
@@ -42,7 +48,7 @@ export interface ChatHost {
  * is as before. Pictures are read when they are sent, and cut as they were then in all later turns. A chat holds no
  * memory of the model; its keys and values are the prefix cache's.
  */
-export class ChatSession implements Disposable {
+export class ChatSession<Result extends GenerateResult = GenerateResult> implements Disposable {
   private history: Message<ImageInput>[]
   private readonly pinned = new WeakSet<Message<ImageInput>>()
   private running: Generation | undefined
@@ -83,7 +89,20 @@ export class ChatSession implements Disposable {
    *
    * @throws {NVLMError} INVALID_OPTION for wrong options or while a turn still runs, DISPOSED
    */
-  send(input: string | readonly ContentPartInput[], options: SendOptions = {}): Generation {
+  send<Schema extends SchemaInput>(
+    input: ChatInput,
+    options: WithSchema<SendOptions, Schema>,
+  ): Generation<ObjectResult<InferSchema<Schema>>>
+  send<Parameters extends ToolParameters, Tools extends AnyTools>(
+    input: ChatInput,
+    options: WithTools<SendOptions, Parameters, Tools>,
+  ): Generation<ToolsResult<Tools>>
+  send<Choice extends string>(
+    input: ChatInput,
+    options: WithChoices<SendOptions, Choice>,
+  ): Generation<ChoiceResult<Choice>>
+  send(input: ChatInput, options?: SendOptions): Generation<Result>
+  send(input: ChatInput, options: SendOptions = {}): Generation {
     this.assertIdle('send')
     const { images, ...rest } = options
     const user: MessageInput = { role: 'user', content: joinContent(input, images) }
@@ -111,9 +130,9 @@ export class ChatSession implements Disposable {
   }
 
   /** A chat of its own with the same turns so far. What both have read is shared through the model's caches. */
-  fork(): ChatSession {
+  fork(): ChatSession<Result> {
     this.assertIdle('fork')
-    const fork = new ChatSession(this.host, this.defaults)
+    const fork = new ChatSession<Result>(this.host, this.defaults)
     fork.history = [...this.history]
     for (const message of fork.history) if (this.pinned.has(message)) fork.pinned.add(message)
     return fork
@@ -183,10 +202,7 @@ function spokenTurns(result: GenerateResult): readonly Message<ImageInput>[] {
   return result.text === '' ? [] : [{ role: 'assistant', content: result.text }]
 }
 
-function joinContent(
-  input: string | readonly ContentPartInput[],
-  images: SendOptions['images'],
-): string | readonly ContentPartInput[] {
+function joinContent(input: ChatInput, images: SendOptions['images']): string | readonly ContentPartInput[] {
   if (images === undefined) return input
   const list = (Array.isArray(images) ? images : [images]) as readonly ImageInput[]
   const rest: readonly ContentPartInput[] =

@@ -16,7 +16,8 @@ import {
 import { type FormatOptions, type Output, outputShape, readOutput } from './output-options.js'
 import { numLogprobsOf, pickSampling, samplingShape } from './sampling-schema.js'
 import { type TelemetryOptions, telemetrySchema } from './telemetry.js'
-import { readTools, type ToolOptions, type ToolSet, toolShape } from './tools.js'
+import type { ToolSet } from './tool-types.js'
+import { readTools, type ToolOptions, toolShape } from './tools.js'
 
 /** A checked call of `generate`. */
 export interface GenerateCall {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import type { GenerateResult } from './engine-client.js'
 import type { TokenLogprob } from './token-logprob.js'
-import type { ToolCall, ToolResult } from './tools.js'
+import type { ToolCall, ToolResult } from './tool-types.js'
 
 /** Where a generation stands. */
 export type GenerationStatus = 'idle' | 'queued' | 'running' | 'done' | 'aborted' | 'error'
@@ -25,14 +25,17 @@ export interface GenerationProgress {
   readonly total: number
 }
 
+type CallOf<Result> = Result extends { readonly toolCalls: readonly (infer Call)[] } ? Call : ToolCall
+type ToolResultIn<Result> = Result extends { readonly toolResults: readonly (infer One)[] } ? One : ToolResult
+
 /** Events of a generation and what their listeners get. */
 export interface GenerationEvents<Result extends GenerateResult = GenerateResult> {
   progress: [progress: GenerationProgress]
   token: [token: TokenEvent]
   /** A piece of text and all text so far. */
   text: [delta: string, text: string]
-  toolCall: [call: ToolCall]
-  toolResult: [result: ToolResult]
+  toolCall: [call: CallOf<Result>]
+  toolResult: [result: ToolResultIn<Result>]
   finish: [result: Result]
   /** The reason, and what there was by then; undefined if the run failed on its way out. */
   abort: [reason: unknown, partial: GenerateResult | undefined]

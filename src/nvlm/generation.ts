@@ -16,7 +16,7 @@ import {
   type ResponseOptions,
 } from './stream-format.js'
 import type { StreamPart } from './stream-parts.js'
-import type { ToolCall } from './tools.js'
+import type { ToolCall, ToolResult } from './tool-types.js'
 
 /**
  * One answer in the making: iterate it for text, await it for the result, listen to its events, or all of these.
@@ -98,7 +98,7 @@ export class Generation<Result extends GenerateResult = GenerateResult>
   }
 
   /** The whole answer. */
-  async text(): Promise<string> {
+  async text(): Promise<Result['text']> {
     return (await this.outcome).text
   }
 
@@ -225,7 +225,7 @@ export class Generation<Result extends GenerateResult = GenerateResult>
     if (this.controller.signal.aborted) return
     const { type, ...tool } = event
     if (type === 'tool-call') this.emitter.emit('toolCall', tool as ToolCall)
-    else this.emitter.emit('toolResult', tool)
+    else this.emitter.emit('toolResult', tool as ToolResult)
   }
 
   private takeProgress({ stage, done, total }: Extract<EngineEvent, { type: 'progress' }>): void {

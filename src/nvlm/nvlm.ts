@@ -21,12 +21,13 @@ import {
 } from './image-options.js'
 import type { MessageInput } from './message-input.js'
 import { Observer } from './observer.js'
-import type { ObjectResult } from './output-options.js'
+import type { ChoiceResult, ObjectResult } from './output-options.js'
 import { PreparedImage } from './prepared-image.js'
 import { epochNow } from './run-clock.js'
 import type { InferSchema, SchemaInput } from './schema-input.js'
 import type { ModelInfo } from './stages.js'
-import type { ToolSet, ToolsResult } from './tools.js'
+import type { AnyTools, ToolsResult } from './tool-types.js'
+import type { ToolParameters, WithChoices, WithSchema, WithTools } from './typed-options.js'
 
 /** A signal that nobody aborts. */
 const NEVER = new AbortController().signal
@@ -80,18 +81,25 @@ export class NVLM implements AsyncDisposable {
    */
   generate<Schema extends SchemaInput>(
     prompt: string,
-    options: ShortOptions & { readonly schema: Schema },
+    options: WithSchema<ShortOptions, Schema>,
   ): Generation<ObjectResult<InferSchema<Schema>>>
   generate<Schema extends SchemaInput>(
-    options: GenerateOptions & { readonly schema: Schema },
+    options: WithSchema<GenerateOptions, Schema>,
   ): Generation<ObjectResult<InferSchema<Schema>>>
-  generate<Tools extends ToolSet>(
+  generate<Parameters extends ToolParameters, Tools extends AnyTools>(
     prompt: string,
-    options: ShortOptions & { readonly tools: Tools },
+    options: WithTools<ShortOptions, Parameters, Tools>,
   ): Generation<ToolsResult<Tools>>
-  generate<Tools extends ToolSet>(
-    options: GenerateOptions & { readonly tools: Tools },
+  generate<Parameters extends ToolParameters, Tools extends AnyTools>(
+    options: WithTools<GenerateOptions, Parameters, Tools>,
   ): Generation<ToolsResult<Tools>>
+  generate<Choice extends string>(
+    prompt: string,
+    options: WithChoices<ShortOptions, Choice>,
+  ): Generation<ChoiceResult<Choice>>
+  generate<Choice extends string>(
+    options: WithChoices<GenerateOptions, Choice>,
+  ): Generation<ChoiceResult<Choice>>
   generate(prompt: string, options?: ShortOptions): Generation
   generate(options: GenerateOptions): Generation
   generate(first: string | GenerateOptions, rest?: GenerateOptions): Generation {
@@ -105,6 +113,14 @@ export class NVLM implements AsyncDisposable {
    *
    * @throws {NVLMError} INVALID_OPTION, DISPOSED
    */
+  chat<Schema extends SchemaInput>(
+    options: WithSchema<ChatOptions, Schema>,
+  ): ChatSession<ObjectResult<InferSchema<Schema>>>
+  chat<Parameters extends ToolParameters, Tools extends AnyTools>(
+    options: WithTools<ChatOptions, Parameters, Tools>,
+  ): ChatSession<ToolsResult<Tools>>
+  chat<Choice extends string>(options: WithChoices<ChatOptions, Choice>): ChatSession<ChoiceResult<Choice>>
+  chat(options?: ChatOptions): ChatSession
   chat(options: ChatOptions = {}): ChatSession {
     this.assertUsable()
     const { system, messages = [], restore: _, ...everyTurn } = options

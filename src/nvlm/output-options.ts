@@ -26,6 +26,11 @@ export interface ObjectResult<Output = unknown> extends GenerateResult {
   readonly object: Output
 }
 
+/** A finished run whose answer was held to choices. An output filter may make something else of the text. */
+export interface ChoiceResult<Choice extends string = string> extends GenerateResult {
+  readonly text: Choice
+}
+
 const FORMATS = ['schema', 'regex', 'choices'] as const
 
 /** Options that would cut or bend an answer so that it no longer fits. */

@@ -1,5 +1,5 @@
 import type { FinishReason, Timings, Usage } from './engine-client.js'
-import type { ToolCall, ToolResult } from './tools.js'
+import type { ToolCall, ToolResult } from './tool-types.js'
 
 /** What happens during a generation, in order: `start`, each `image`, `prefill`, `text`, `finish`; with tools
  * `tool-call` and `tool-result` after the text of each step. */

@@ -7,7 +7,8 @@ import type { Run } from './filtered-run.js'
 import { joinResults } from './join-results.js'
 import { epochNow } from './run-clock.js'
 import { StepText } from './step-text.js'
-import type { ReadTools, ToolCall, ToolResult, ToolsResult } from './tools.js'
+import type { ToolCall, ToolResult, ToolsResult } from './tool-types.js'
+import type { ReadTools } from './tools.js'
 
 /** What one step said, and what became of its calls. */
 interface Step {

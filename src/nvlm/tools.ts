@@ -4,89 +4,15 @@ import type { AnswerFormat } from '../generation/answer-format.js'
 import { createSchemaCheck } from '../generation/json-schema/schema-check.js'
 import type { ToolDefinition } from '../tokenizer/tools.js'
 import { functionSchema } from './check-options.js'
-import type { GenerateResult } from './engine-client.js'
-import type { MessageInput } from './message-input.js'
-import {
-  type InferSchema,
-  isStandardSchema,
-  type ReadSchema,
-  readSchema,
-  type SchemaInput,
-} from './schema-input.js'
-
-/** What a tool is told beside its arguments. */
-export interface ToolContext {
-  /** Aborts with the generation: hand it to what the tool waits for. */
-  readonly signal: AbortSignal
-  readonly toolCallId: string
-}
-
-/** Something that the model may call. */
-export interface Tool<Parameters extends SchemaInput = SchemaInput, Result = unknown> {
-  /** What it does, for the model to read. */
-  readonly description?: string | undefined
-  /** Schema of its arguments, an object. */
-  readonly parameters: Parameters
-  /** Does it. Without, the generation ends with the call, `finishReason` `tool-calls`. */
-  readonly execute?:
-    | ((args: InferSchema<Parameters>, context: ToolContext) => Result | Promise<Result>)
-    | undefined
-}
-
-/** A tool whatever its arguments; a value of `ToolSet`. */
-export interface AnyTool {
-  readonly description?: string | undefined
-  readonly parameters: SchemaInput
-  readonly execute?: ((args: never, context: ToolContext) => unknown) | undefined
-}
-
-/** Tools by name. */
-export type ToolSet = Readonly<Record<string, AnyTool>>
-
-/** Give a tool its types: the arguments of `execute` follow from `parameters`. */
-export function tool<Parameters extends SchemaInput, Result>(
-  definition: Tool<Parameters, Result>,
-): Tool<Parameters, Result> {
-  return definition
-}
-
-/** A call that the model made, its arguments checked. */
-export interface ToolCall<Name extends string = string, Arguments = unknown> {
-  readonly id: string
-  readonly name: Name
-  readonly arguments: Arguments
-}
-
-/** What became of a call: `result`, or `error` with what the model is told. */
-export interface ToolResult {
-  readonly id: string
-  /** As the model wrote it; empty if it wrote no name. */
-  readonly name: string
-  readonly result?: unknown
-  readonly error?: string | undefined
-}
-
-/** The calls of some tools, told apart by `name`. */
-export type ToolCallOf<Tools extends ToolSet> = {
-  [Name in keyof Tools & string]: ToolCall<Name, InferSchema<Tools[Name]['parameters']>>
-}[keyof Tools & string]
-
-/** A finished run with tools. Its text, tokens, usage and timings are those of all its steps together. */
-export interface ToolsResult<Tools extends ToolSet = ToolSet> extends GenerateResult {
-  /** Every call, in order. */
-  readonly toolCalls: readonly ToolCallOf<Tools>[]
-  /** What became of them; none for tools without `execute`. */
-  readonly toolResults: readonly ToolResult[]
-  /** The turns that this run added to the conversation: answers, calls and results. */
-  readonly messages: readonly MessageInput[]
-}
+import { isStandardSchema, type ReadSchema, readSchema, type SchemaInput } from './schema-input.js'
+import type { AnyTool, ToolSet } from './tool-types.js'
 
 /** Which tools the model calls: as it likes, none, one of them in any case, this one in any case. */
 export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string }
 
 /** Options of `generate` about tools. */
 export interface ToolOptions {
-  /** Tools that the model may call, by name. Make each with `tool()`, so that its arguments are typed. */
+  /** Tools that the model may call, by name. */
   readonly tools?: ToolSet | undefined
   /** Default `auto`. `required` and `{ name }` hold the first step to the grammar of a call. */
   readonly toolChoice?: ToolChoice | undefined

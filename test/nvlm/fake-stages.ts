@@ -4,6 +4,7 @@ import type { Tiles } from '../../src/image/tiles.js'
 import type { EngineStages } from '../../src/nvlm/engine-stages.js'
 import type { ModelInfo } from '../../src/nvlm/stages.js'
 import type { Message } from '../../src/tokenizer/messages.js'
+import type { ToolCallMessagePart, ToolDefinition } from '../../src/tokenizer/tools.js'
 import { type FakeDecoderOptions, FakeDecoderState } from '../generation/fake-decoder-state.js'
 
 /** Tokens of the fake model: the ASCII characters, and two of its control characters with a meaning. */
@@ -33,7 +34,7 @@ export class FakeStages implements EngineStages {
     addedTokens: [],
     stopTokenIds: [STOP_ID],
     imageTokenId: IMAGE_ID,
-    encodePrompt: (messages, tileCounts) => encodePrompt(messages, tileCounts),
+    encodePrompt: (messages, tileCounts, tools = []) => encodePrompt(messages, tileCounts, tools),
     decode: (ids, { skipSpecial }) => ids.map(id => decodeToken(id, skipSpecial)).join(''),
     tokenBytes: id => new TextEncoder().encode(decodeToken(id, false)),
     stream: ({ skipSpecial }) => ({ push: id => decodeToken(id, skipSpecial), flush: () => '' }),
@@ -109,19 +110,29 @@ function decodeToken(id: number, skipSpecial: boolean): string {
   return String.fromCharCode(id)
 }
 
-function encodePrompt(messages: readonly Message[], tileCounts: readonly number[]): number[] {
+function encodePrompt(
+  messages: readonly Message[],
+  tileCounts: readonly number[],
+  tools: readonly ToolDefinition[],
+): number[] {
   const counts = tileCounts.values()
-  const parts = messages.flatMap(({ role, content }) => [
-    `${role[0]}:`,
-    ...(typeof content === 'string'
-      ? [content]
-      : content.map(part =>
+  const parts = messages.flatMap(message => [
+    `${message.role[0]}:`,
+    ...(typeof message.content === 'string'
+      ? [message.content]
+      : message.content.map(part =>
           part.type === 'text'
             ? part.text
             : String.fromCharCode(IMAGE_ID).repeat(counts.next().value! * TOKENS_PER_TILE),
         )),
+    ...(message.role === 'assistant' ? (message.tool_calls ?? []).map(writeCall) : []),
   ])
-  return Array.from(parts.join(''), character => character.charCodeAt(0))
+  const names = tools.map(({ name }) => `[${name}]`)
+  return Array.from([...names, ...parts].join(''), character => character.charCodeAt(0))
+}
+
+function writeCall({ function: { name, arguments: args } }: ToolCallMessagePart): string {
+  return `${name}(${args})`
 }
 
 /** float32 [numTiles, 3, 1, 1] would be the shape; the value alone is enough here. */
