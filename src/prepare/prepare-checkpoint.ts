@@ -181,7 +181,7 @@ async function convertWeights(
   onProgress?.({ step: 'build', done: 1, total: 1 })
   const common = await writeFolder(preparation, model, plan.graphs)
   const total = steps.reduce((sum, step) => sum + bytesOfStep(step), 0)
-  const converter = machine.startConverter?.(numThreads) ?? directConverter
+  const converter = machine.startConverter?.(numThreads) ?? directConverter()
   try {
     const data = await writeWeights({
       ...{ files, writer, converter, rounding, steps, dataFiles, finished, signal },

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { NVLMError } from '../core/errors.js'
-import { type RoundingName, roundings } from '../formats/blocks/quantize-rows.js'
+import { type RoundingName, roundings } from '../formats/blocks/rounding.js'
 import { type DtypeOption, dtypeOptionSchema, type StageDtypes } from './stage-dtypes.js'
 
 /** Progress of a preparation. */

@@ -1,4 +1,4 @@
-import type { RoundingName } from '../formats/blocks/quantize-rows.js'
+import type { RoundingName } from '../formats/blocks/rounding.js'
 import type { Files } from '../platform/platform.js'
 import type { CheckpointModel } from './build-model.js'
 import type { ModelPlan } from './plan-model.js'
@@ -6,7 +6,7 @@ import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
 
 /** Raised when the same inputs give other bytes than before. */
-const CONVERSION_VERSION = 1
+const CONVERSION_VERSION = 2
 
 /**
  * Name a conversion by everything that its bytes depend on: the plan, the way of rounding, and the weight files with

@@ -1,7 +1,7 @@
 import { bytesPerElement } from '../core/dtypes.js'
 import { invariant } from '../core/errors.js'
 import { blockRowBytes } from '../formats/blocks/block-format.js'
-import type { RoundingName } from '../formats/blocks/quantize-rows.js'
+import type { RoundingName } from '../formats/blocks/rounding.js'
 import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
 import type { DataFileWriter, Files, FolderWriter, RandomAccessFile } from '../platform/platform.js'
 import type { SlabConverter } from './convert-slab.js'

@@ -8,8 +8,9 @@ import {
   blockRowBytes,
   dequantizeRows,
 } from '../../src/formats/blocks/block-format.js'
-import { quantizeRows, type RoundingName, roundings } from '../../src/formats/blocks/quantize-rows.js'
+import { type RoundingName, roundings } from '../../src/formats/blocks/rounding.js'
 import { encodeModel } from '../../src/formats/onnx/encode-model.js'
+import { quantizeRows } from '../support/quantize-rows.js'
 
 const dtypes = ['q8', 'q4'] as const
 

@@ -53,16 +53,6 @@ export interface BlockRows {
   readonly zeroPoints: Uint8Array
 }
 
-/** Room for some rows. */
-export function emptyBlockRows(dtype: BlockDType, rows: number, columns: number): BlockRows {
-  const bytes = blockRowBytes(dtype, columns)
-  return {
-    codes: new Uint8Array(rows * bytes.codes),
-    scales: new Float32Array(rows * bytes.numBlocks),
-    zeroPoints: new Uint8Array(rows * bytes.zeroPoints),
-  }
-}
-
 /** The weights that stored rows stand for: (code - zeroPoint) * scale, float32 [rows, columns]. */
 export function dequantizeRows(
   dtype: BlockDType,

@@ -1,0 +1,154 @@
+import { BLOCK_SIZE, type BlockDType, blockFormats, blockRowBytes } from './block-format.js'
+import { convertRowsWasm } from './convert-rows-wasm.js'
+import type { Rounding } from './rounding.js'
+
+/** Element types of stored floats, with their number in the WebAssembly code and their bytes. */
+const floats = {
+  F32: { id: 0, bytes: 4 },
+  BF16: { id: 1, bytes: 2 },
+  F16: { id: 2, bytes: 2 },
+} as const
+
+export type RowFloat = keyof typeof floats
+
+/** Some whole rows of a stored matrix, and what they are to become. */
+export interface RowsTask {
+  /** Little-endian floats [rows, storedColumns]. */
+  readonly bytes: Uint8Array
+  readonly from: RowFloat
+  readonly to: RowFloat | BlockDType
+  readonly rows: number
+  readonly storedColumns: number
+  /** Columns to keep, from the first. */
+  readonly columns: number
+  readonly rounding: Rounding
+}
+
+/** What `assembly/convert-rows.ts` exports. */
+interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
+  widenRow(from: number, source: number, target: number, columns: number): number
+  narrowRow(to: number, values: number, target: number, columns: number): number
+  quantizeRow4(
+    values: number,
+    numBlocks: number,
+    steps: number,
+    numSteps: number,
+    fitsScale: boolean,
+    codes: number,
+    scales: number,
+    zeroPoints: number,
+  ): void
+  quantizeRow8(
+    values: number,
+    numBlocks: number,
+    steps: number,
+    fitsScale: boolean,
+    codes: number,
+    scales: number,
+  ): void
+}
+
+/** The part of WebAssembly's API that is used; the types of Node alone don't have it. */
+interface WebAssemblyApi {
+  instantiate(bytes: Uint8Array): Promise<{ readonly instance: { readonly exports: unknown } }>
+}
+
+const PAGE_BYTES = 65_536
+
+/** Below are the variables of the code itself. */
+const FIRST_BYTE = 4096
+
+/** The code reads and writes whole vectors, beyond the last element. */
+const SLACK = 64
+
+/**
+ * Converts rows of weights from one stored form to another, with the SIMD instructions of WebAssembly.
+ *
+ * The same weights give the same bytes on every machine: all arithmetic is IEEE's, in a fixed order.
+ */
+export class RowConverter {
+  private constructor(private readonly kernels: Kernels) {}
+
+  static async create(): Promise<RowConverter> {
+    const { WebAssembly } = globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }
+    const code = Uint8Array.from(atob(convertRowsWasm), character => character.charCodeAt(0))
+    const { instance } = await WebAssembly.instantiate(code)
+    return new RowConverter(instance.exports as Kernels)
+  }
+
+  /**
+   * @returns the arrays of the rows, in their order: floats; or codes, float32 scales and, for a format that has them, zero
+   * points. Undefined if a value is not finite, or too large for float16.
+   */
+  convert(task: RowsTask): readonly Uint8Array<ArrayBuffer>[] | undefined {
+    return task.to === 'q4' || task.to === 'q8' ? this.toBlocks(task, task.to) : this.toFloats(task, task.to)
+  }
+
+  private toFloats(task: RowsTask, to: RowFloat): readonly Uint8Array<ArrayBuffer>[] | undefined {
+    const { rows, columns } = task
+    const rowBytes = columns * floats[to].bytes
+    const [source, values, target] = this.place(task, [rows * rowBytes])
+    const { widenRow, narrowRow } = this.kernels
+    const from = floats[task.from]
+    for (let row = 0; row < rows; row++) {
+      const start = source! + row * task.storedColumns * from.bytes
+      const out = target! + row * rowBytes
+      if (widenRow(from.id, start, to === 'F32' ? out : values!, columns)) return undefined
+      if (to !== 'F32' && narrowRow(floats[to].id, values!, out, columns)) return undefined
+    }
+    return [this.copy(target!, rows * rowBytes)]
+  }
+
+  private toBlocks(task: RowsTask, to: BlockDType): readonly Uint8Array<ArrayBuffer>[] | undefined {
+    const { rows, columns, rounding } = task
+    const bytes = blockRowBytes(to, columns)
+    const lengths = [bytes.codes, bytes.scales, bytes.zeroPoints].map(length => rows * length)
+    const steps = Float64Array.from(rounding.steps[to])
+    const places = this.place(task, [...lengths, steps.byteLength])
+    const [source, values, codes, scales, zeroPoints, stepsPlace] = places as [number, ...number[]]
+    this.write(stepsPlace!, new Uint8Array(steps.buffer))
+    const { widenRow, quantizeRow4, quantizeRow8 } = this.kernels
+    const { numBlocks } = bytes
+    const from = floats[task.from]
+    for (let row = 0; row < rows; row++) {
+      const start = source + row * task.storedColumns * from.bytes
+      if (widenRow(from.id, start, values!, columns)) return undefined
+      const rowCodes = codes! + row * bytes.codes
+      const rowScales = scales! + row * bytes.scales
+      if (blockFormats[to].bits === 8) {
+        quantizeRow8(values!, numBlocks, steps[0]!, rounding.fitsScale, rowCodes, rowScales)
+      } else {
+        const rowZeros = zeroPoints! + row * bytes.zeroPoints
+        const grid = [stepsPlace!, steps.length, rounding.fitsScale] as const
+        quantizeRow4(values!, numBlocks, ...grid, rowCodes, rowScales, rowZeros)
+      }
+    }
+    const outputs = [codes!, scales!, zeroPoints!].map((place, index) => this.copy(place, lengths[index]!))
+    return outputs.filter(({ byteLength }) => byteLength > 0)
+  }
+
+  /** Put the rows into the memory, with room for one widened row and for arrays of these lengths behind them. */
+  private place({ bytes, columns }: RowsTask, lengths: readonly number[]): readonly number[] {
+    const widened = Math.ceil(columns / BLOCK_SIZE) * BLOCK_SIZE * 4
+    const places: number[] = []
+    let end = FIRST_BYTE
+    for (const length of [bytes.byteLength, widened, ...lengths]) {
+      places.push(end)
+      end = Math.ceil((end + length + SLACK) / SLACK) * SLACK
+    }
+    const { memory } = this.kernels
+    const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES)
+    if (missing > 0) memory.grow(missing)
+    this.write(FIRST_BYTE, bytes)
+    return places
+  }
+
+  private write(place: number, bytes: Uint8Array): void {
+    new Uint8Array(this.kernels.memory.buffer, place).set(bytes)
+  }
+
+  private copy(place: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.kernels.memory.buffer, place, length).slice()
+  }
+}
