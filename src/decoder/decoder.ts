@@ -2,7 +2,7 @@ import type { Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
 import type { DecoderState } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
-import { RotaryTable } from './rope.js'
+import { type RopeScaling, RotaryTable } from './rope.js'
 import { SessionDecoderState } from './session-decoder-state.js'
 
 /** What the decoder must know of its graph. */
@@ -13,6 +13,7 @@ export interface DecoderShape {
   readonly hiddenSize: number
   readonly vocabSize: number
   readonly ropeTheta: number
+  readonly ropeScaling?: RopeScaling | undefined
   /** Longest sequence that the model was made for. */
   readonly maxPositionEmbeddings: number
   /** A token sees itself and this many tokens before it; undefined: all before it. */
@@ -31,7 +32,7 @@ export class Decoder {
     private readonly embeddings: EmbeddingTable,
     readonly shape: DecoderShape,
   ) {
-    this.rotary = new RotaryTable(shape.headDim, shape.ropeTheta)
+    this.rotary = new RotaryTable(shape.headDim, shape.ropeTheta, shape.ropeScaling)
   }
 
   /**

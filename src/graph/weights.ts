@@ -27,7 +27,7 @@ export class Weights {
   constructor(
     private readonly graph: GraphBuilder,
     private readonly source: WeightSource,
-    private readonly prefix: string,
+    private readonly prefix = '',
   ) {}
 
   /** The weights of a submodule, as in PyTorch: `within('mlp').get('fc1.weight')`. */
@@ -104,6 +104,7 @@ export class Weights {
   private check(name: string, shape: readonly number[], rows: RowRange): void {
     const stored = this.source.stored(this.prefix + name)
     if (stored === undefined) {
+      this.refuseQuantised(name)
       throw new NVLMError('MODEL_INVALID', `the checkpoint has no tensor "${this.prefix}${name}"`, {
         hint: 'config.json and the weight files do not belong together, or a file is missing: download the model again.',
       })
@@ -125,7 +126,24 @@ export class Weights {
     if (rows.first + rows.count > shape[0]!)
       throw new RangeError(`rows of ${name} end at ${rows.first + rows.count} of ${shape[0]}`)
   }
+
+  private refuseQuantised(name: string): void {
+    const found = QUANTISED.map(word => this.prefix + name.replace(/weight$/, word)).find(
+      other => this.source.stored(other) !== undefined,
+    )
+    if (found === undefined) return
+    throw new NVLMError(
+      'MODEL_UNSUPPORTED',
+      `tensor "${found}" is quantised already; read are F32, F16 and BF16`,
+      {
+        hint: 'Take the checkpoint that it was made from, and quantise that with the dtype q4 or q8.',
+      },
+    )
+  }
 }
+
+/** What stands in place of `.weight` where AWQ and GPTQ, or compressed-tensors have quantised it. */
+const QUANTISED = ['qweight', 'weight_packed']
 
 /** Can a graph read this stored type? */
 export function isFloat(dtype: DType): dtype is FloatPlace['dtype'] {

@@ -5,7 +5,7 @@ import { epsilon, optional, requireSetting, size } from './config-fields.js'
 import type { DecoderConfig, VisionConfig } from './model-definition.js'
 
 /** Fields of `vision_config`; defaults are those of `InternVisionConfig`. */
-const towerFields = z.object({
+export const visionTowerFields = z.object({
   hidden_size: size,
   intermediate_size: size,
   num_hidden_layers: size.max(1000),
@@ -22,7 +22,7 @@ const towerFields = z.object({
 
 /** Fields that NVLM-D and InternVL share beside their language model; defaults are those of their config classes. */
 export const visionLanguageFields = z.object({
-  vision_config: towerFields,
+  vision_config: visionTowerFields,
   llm_config: z.unknown(),
   downsample_ratio: optional(z.number().positive().max(1), 0.5),
   ps_version: optional(z.enum(['v1', 'v2']), 'v1'),
@@ -36,6 +36,9 @@ export const visionLanguageFields = z.object({
 
 /** Settings as `visionLanguageFields` parses them. */
 export type VisionLanguageFields = z.output<typeof visionLanguageFields>
+
+/** What the picture side is told of them. */
+export type VisionFields = Omit<VisionLanguageFields, 'llm_config' | 'template'>
 
 /** In what the families differ on the picture side. */
 export interface VisionTraits {
@@ -53,7 +56,7 @@ export interface VisionTraits {
  * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED naming the field
  */
 export function visionConfig(
-  fields: VisionLanguageFields,
+  fields: VisionFields,
   decoder: DecoderConfig,
   traits: VisionTraits,
   source: string,
@@ -94,7 +97,7 @@ export function visionConfig(
   }
 }
 
-function towerConfig(fields: VisionLanguageFields, traits: VisionTraits, source: string): InternVitConfig {
+function towerConfig(fields: VisionFields, traits: VisionTraits, source: string): InternVitConfig {
   const tower = fields.vision_config
   requireSetting(source, 'vision_config.num_channels', tower.num_channels, [3])
   requireSetting(source, 'vision_config.hidden_act', tower.hidden_act, ['gelu'])

@@ -54,6 +54,7 @@ export async function loadStages(
   report('tokenizer', 1)
   const tokenizer = Tokenizer.fromFiles(await readTokenizerFiles(files, folder), model.config.promptFormat, {
     vocabSize: model.config.decoder.vocabSize,
+    ...model.config.tokenizer,
   })
   const sessions: Partial<Record<PartName, Session>> = {}
   const turns = new SerialRuns()

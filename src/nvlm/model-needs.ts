@@ -30,13 +30,14 @@ export function modelNeeds(
   sequence: { readonly cacheBytesPerToken: number; readonly contextLength: number },
 ): readonly ModelNeeds[] {
   const workBytes = WORK_BYTES + sequence.cacheBytesPerToken * sequence.contextLength
+  const table = `${model.names.decoder.embedding}.weight`
   return dtypes.map(stages => {
     const { steps, dataFiles } = planModel(model, stages, { blockInput: 'int8' })
     let stored = 0
     let widened = 0
     for (const { tensor, place, rows } of steps) {
       // a table of its own is read row by row from its file
-      const isTable = !model.config.decoder.tieWordEmbeddings && tensor.name.endsWith('embed_tokens.weight')
+      const isTable = !model.config.decoder.tieWordEmbeddings && tensor.name === table
       if (isTable) continue
       const isFloat = place.dtype !== 'q8' && place.dtype !== 'q4'
       const bytes = rowBytesOf(place.dtype, place.columns) * rows.count

@@ -12,6 +12,6 @@ import { Tokenizer } from '../tokenizer/tokenizer.js'
 export async function openTokenizer(files: Files, folder: string): Promise<Tokenizer> {
   const found = await readTokenizerFiles(files, folder)
   if ((await files.stat(files.join(folder, 'config.json'))) === undefined) return Tokenizer.fromFiles(found)
-  const { promptFormat, decoder } = await readModelConfig(files, folder)
-  return Tokenizer.fromFiles(found, promptFormat, { vocabSize: decoder.vocabSize })
+  const { promptFormat, decoder, tokenizer } = await readModelConfig(files, folder)
+  return Tokenizer.fromFiles(found, promptFormat, { vocabSize: decoder.vocabSize, ...tokenizer })
 }

@@ -1,9 +1,10 @@
+import { invariant } from '../core/errors.js'
 import { encodeModel } from '../formats/onnx/encode-model.js'
 import { internVitGraph } from '../graph/towers/intern-vit.js'
+import { llamaDecoderGraph } from '../graph/towers/llama-decoder.js'
 import { mlpProjectorGraph } from '../graph/towers/mlp-projector.js'
-import { qwen2DecoderGraph } from '../graph/towers/qwen2-decoder.js'
 import type { WeightSource } from '../graph/weight-source.js'
-import type { ModelConfig } from '../models/model-definition.js'
+import type { ModelConfig, WeightNames } from '../models/model-definition.js'
 import type { ModelGraphs } from './runnable-model.js'
 import type { StageName } from './stage-dtypes.js'
 
@@ -14,16 +15,18 @@ import type { StageName } from './stage-dtypes.js'
  */
 export function buildGraphs(
   config: ModelConfig,
+  names: WeightNames,
   sources: Readonly<Record<StageName, WeightSource>>,
   dropsDummyHeads: boolean,
 ): ModelGraphs {
-  const { vision, decoder, weightPrefixes } = config
-  const decoderGraph = encodeModel(qwen2DecoderGraph(decoder, sources.decoder, weightPrefixes.decoder))
+  const { vision, decoder } = config
+  const decoderGraph = encodeModel(llamaDecoderGraph(decoder, sources.decoder, names.decoder))
   if (vision === undefined) return { decoder: decoderGraph }
+  invariant(names.vision && names.projector, 'a family with a picture side names its tensors')
   const options = { dropsDummyHeads }
   return {
-    vision: encodeModel(internVitGraph(vision.tower, sources.vision, weightPrefixes.vision, options)),
-    projector: encodeModel(mlpProjectorGraph(vision.projector, sources.projector, weightPrefixes.projector)),
+    vision: encodeModel(internVitGraph(vision.tower, sources.vision, names.vision, options)),
+    projector: encodeModel(mlpProjectorGraph(vision.projector, sources.projector, names.projector)),
     decoder: decoderGraph,
   }
 }

@@ -3,7 +3,7 @@ import { parseJson } from '../formats/json.js'
 import type { TensorInfo } from '../formats/safetensors.js'
 import { openCheckpoint, type SafetensorsCheckpoint } from '../formats/safetensors-checkpoint.js'
 import { isFloat } from '../graph/weights.js'
-import type { ModelConfig } from '../models/model-definition.js'
+import type { ModelConfig, WeightNames } from '../models/model-definition.js'
 import { parseModelConfig } from '../models/model-list.js'
 import type { Files } from '../platform/platform.js'
 import { buildGraphs } from './build-graphs.js'
@@ -18,6 +18,8 @@ const MAX_CONFIG_BYTES = 10_000_000
 export interface CheckpointModel {
   readonly folder: string
   readonly config: ModelConfig
+  /** What its tensors are called. */
+  readonly names: WeightNames
   readonly checkpoint: SafetensorsCheckpoint
   /** Are the dummy attention heads all zero? */
   readonly dropsDummyHeads: boolean
@@ -37,11 +39,12 @@ export interface BuiltModel extends RunnableModel {
 export async function readCheckpoint(files: Files, folder: string): Promise<CheckpointModel> {
   const config = await readModelConfig(files, folder)
   const checkpoint = await openCheckpoint(files, folder)
-  const { vision, weightPrefixes } = config
+  const names = chooseNames(config.weightNames, checkpoint)
   const dropsDummyHeads =
-    vision !== undefined &&
-    (await areDummyHeadsZero(files, checkpoint.tensors, vision.tower, weightPrefixes.vision))
-  return { folder, config, checkpoint, dropsDummyHeads }
+    config.vision !== undefined &&
+    names.vision !== undefined &&
+    (await areDummyHeadsZero(files, checkpoint.tensors, config.vision.tower, names.vision))
+  return { folder, config, names, checkpoint, dropsDummyHeads }
 }
 
 /**
@@ -50,14 +53,15 @@ export async function readCheckpoint(files: Files, folder: string): Promise<Chec
  * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED naming the tensor
  */
 export async function buildInPlace(files: Files, model: CheckpointModel): Promise<BuiltModel> {
-  const { folder, config, checkpoint, dropsDummyHeads } = model
+  const { folder, config, names, checkpoint, dropsDummyHeads } = model
   const { dataFolder, source, locations } = await placeWeights(files, checkpoint)
+  const sources = { vision: source, projector: source, decoder: source }
   const table = embeddingTensor(model)
   const { vocabSize, hiddenSize } = config.decoder
   return {
     folder,
     config,
-    graphs: buildGraphs(config, { vision: source, projector: source, decoder: source }, dropsDummyHeads),
+    graphs: buildGraphs(config, names, sources, dropsDummyHeads),
     isPrepared: false,
     dtypes: dtypePresets.fp32,
     dataFolder,
@@ -79,14 +83,26 @@ export async function buildModel(files: Files, folder: string): Promise<BuiltMod
   return buildInPlace(files, await readCheckpoint(files, folder))
 }
 
-/** Read and understand a folder's config.json. */
+/** Read and understand the setting files of a folder. */
 export async function readModelConfig(files: Files, folder: string): Promise<ModelConfig> {
   const path = files.join(folder, 'config.json')
+  const preprocessorPath = files.join(folder, 'preprocessor_config.json')
+  const hasPreprocessor = (await files.stat(preprocessorPath)) !== undefined
+  return parseModelConfig({
+    config: await readSettings(files, path),
+    preprocessor: hasPreprocessor ? await readSettings(files, preprocessorPath) : undefined,
+    source: path,
+  })
+}
+
+async function readSettings(files: Files, path: string): Promise<unknown> {
   const bytes = await files.read(path, MAX_CONFIG_BYTES)
-  return parseModelConfig(
-    parseJson(bytes, { path, maxBytes: MAX_CONFIG_BYTES, largeIntegers: 'round' }),
-    path,
-  )
+  return parseJson(bytes, { path, maxBytes: MAX_CONFIG_BYTES, largeIntegers: 'round' })
+}
+
+/** The names whose embedding table the checkpoint has; otherwise the first, whose missing tensors are then reported. */
+function chooseNames(alternatives: readonly WeightNames[], { tensors }: SafetensorsCheckpoint): WeightNames {
+  return alternatives.find(({ decoder }) => tensors.has(`${decoder.embedding}.weight`)) ?? alternatives[0]!
 }
 
 /**
@@ -94,8 +110,8 @@ export async function readModelConfig(files: Files, folder: string): Promise<Mod
  *
  * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED
  */
-export function embeddingTensor({ config, checkpoint }: CheckpointModel) {
-  const name = `${config.weightPrefixes.decoder}model.embed_tokens.weight`
+export function embeddingTensor({ config, names, checkpoint }: CheckpointModel) {
+  const name = `${names.decoder.embedding}.weight`
   const tensor: TensorInfo | undefined = checkpoint.tensors.get(name)
   const { vocabSize, hiddenSize } = config.decoder
   if (tensor === undefined) throw new NVLMError('MODEL_INVALID', `the checkpoint has no tensor "${name}"`)

@@ -1,6 +1,6 @@
 import { bytesPerElement } from '../core/dtypes.js'
 import type { TensorInfo } from '../formats/safetensors.js'
-import type { InternVitConfig } from '../graph/towers/intern-vit.js'
+import type { InternVitConfig, InternVitNames } from '../graph/towers/intern-vit.js'
 import type { Files, RandomAccessFile } from '../platform/platform.js'
 
 const PIECE_BYTES = 8 << 20
@@ -11,20 +11,19 @@ const PIECE_BYTES = 8 << 20
  * A head whose value weights are zero (and that has no value bias) adds nothing, whatever its other weights are. So
  * the value rows of the dummy heads are read, and nothing else.
  *
- * @param prefix - what the names of the vision tensors begin with
  * @returns false if any value is not zero, or if there are no dummy heads
  */
 export async function areDummyHeadsZero(
   files: Files,
   tensors: ReadonlyMap<string, TensorInfo>,
   config: InternVitConfig,
-  prefix: string,
+  names: InternVitNames,
 ): Promise<boolean> {
-  if (config.numDummyHeads === 0 || config.hasQkvBias) return false
+  if (config.numDummyHeads === 0 || config.hasQkvBias || names.qkv.layout !== 'fused') return false
   const opened = new Map<string, RandomAccessFile>()
   try {
     for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-      const tensor = tensors.get(`${prefix}encoder.layers.${layer}.attn.qkv.weight`)
+      const tensor = tensors.get(`${names.layers}.${layer}.${names.qkv.name}.weight`)
       // a missing or misshapen tensor is reported when the graph is built
       if (tensor === undefined) return false
       const file = opened.get(tensor.file) ?? (await files.open(tensor.file))

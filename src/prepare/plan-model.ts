@@ -30,7 +30,7 @@ export interface PlanOptions {
  * @throws {NVLMError} MODEL_INVALID or MODEL_UNSUPPORTED naming the tensor
  */
 export function planModel(model: CheckpointModel, dtypes: StageDtypes, options: PlanOptions): ModelPlan {
-  const { config, checkpoint, dropsDummyHeads } = model
+  const { config, names, checkpoint, dropsDummyHeads } = model
   const layout = (stage: string) => new WeightLayout(stage, checkpoint.tensors, options.maxFileBytes)
   const layouts = { vision: layout('vision'), projector: layout('projector'), decoder: layout('decoder') }
   const sources = {
@@ -38,7 +38,7 @@ export function planModel(model: CheckpointModel, dtypes: StageDtypes, options: 
     projector: layouts.projector.source(dtypes.projector, options.blockInput),
     decoder: layouts.decoder.source(dtypes.decoder, options.blockInput),
   }
-  const graphs = buildGraphs(config, sources, dropsDummyHeads)
+  const graphs = buildGraphs(config, names, sources, dropsDummyHeads)
   const table = embeddingTensor(model)
   const { vocabSize, hiddenSize } = config.decoder
   // shares the place of the output layer where that has the same weights

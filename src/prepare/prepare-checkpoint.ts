@@ -16,7 +16,9 @@ import { bytesOfStep, writeWeights } from './write-weights.js'
 /** Files that are copied into a prepared folder when the checkpoint has them. */
 const COPIED = [
   'config.json',
+  'preprocessor_config.json',
   'tokenizer.json',
+  'tokenizer.model',
   'tokenizer_config.json',
   'vocab.json',
   'merges.txt',

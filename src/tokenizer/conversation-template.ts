@@ -21,6 +21,8 @@ export interface ImageSpan {
   readonly token: string
   /** The text of one picture, without a line break after it. */
   write(numTiles: number): string
+  /** When a line break follows; default: where another part does that does not begin with white space. */
+  readonly lineBreak?: 'always' | undefined
 }
 
 /**
@@ -46,7 +48,7 @@ export function conversationFormat(
       const counts = tileCounts.values()
       const writeNextImage = (): string => {
         if (image === undefined) throw new NVLMError('UNSUPPORTED', 'this model reads text only, not images')
-        return image.write(counts.next().value!)
+        return image.write(counts.next().value!) + (image.lineBreak === 'always' ? '\n' : '')
       }
       const [first, ...rest] = messages
       const hasSystem = first?.role === 'system'
@@ -71,7 +73,11 @@ export function writeContent(
   if (typeof content === 'string') return [{ text: content, isControl: false }]
   return content.map((part, index) => {
     if (part.type === 'text') return { text: part.text, isControl: false }
-    return { text: writeNextImage() + lineBreakBefore(content[index + 1]), isControl: true }
+    const image = writeNextImage()
+    return {
+      text: image.endsWith('\n') ? image : image + lineBreakBefore(content[index + 1]),
+      isControl: true,
+    }
   })
 }
 

@@ -68,7 +68,8 @@ test('copies settings and tokenizer, and no weights', async () => {
   const manifest = await prepare()
   expect(readdirSync(out).sort()).toEqual(
     [
-      ...['config.json', 'decoder.onnx', 'merges.txt', 'nvlm.json', 'projector.onnx', 'tokenizer.json'],
+      ...['config.json', 'decoder.onnx', 'merges.txt', 'nvlm.json', 'preprocessor_config.json'],
+      ...['projector.onnx', 'tokenizer.json'],
       ...['tokenizer_config.json', 'vision.onnx', 'vocab.json'],
     ].sort(),
   )

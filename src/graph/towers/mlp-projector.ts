@@ -20,6 +20,13 @@ export interface MlpProjectorConfig {
   readonly shuffleVersion: 'v1' | 'v2'
 }
 
+/** The module names of the projector in a checkpoint. */
+export interface MlpProjectorNames {
+  readonly norm: string
+  readonly up: string
+  readonly down: string
+}
+
 /** Default of `torch.nn.LayerNorm`, which both model families use here. */
 const NORM_EPS = 1e-5
 
@@ -31,11 +38,11 @@ const NORM_EPS = 1e-5
 export function mlpProjectorGraph(
   config: MlpProjectorConfig,
   source: WeightSource,
-  prefix: string,
+  names: MlpProjectorNames,
 ): OnnxModel {
   const { visionHiddenSize, intermediateSize, hiddenSize, hasBias, shuffleFactor } = config
   const graph = new GraphBuilder('projector')
-  const weights = new Weights(graph, source, prefix)
+  const weights = new Weights(graph, source)
   const features = graph.input('features', 'float32', [
     'tiles',
     'rows',
@@ -47,13 +54,13 @@ export function mlpProjectorGraph(
   const order = config.shuffleVersion === 'v2' ? [0, 1, 3, 2, 4, 5] : [0, 3, 1, 2, 4, 5]
   const width = shuffleFactor * shuffleFactor * visionHiddenSize
   const shuffled = reshape(graph, transpose(graph, features, order), [-1, width])
-  const normed = layerNorm(graph, weights.within('0'), shuffled, width, NORM_EPS)
-  const up = linear(weights.within('1'), normed, {
+  const normed = layerNorm(graph, weights.within(names.norm), shuffled, width, NORM_EPS)
+  const up = linear(weights.within(names.up), normed, {
     inFeatures: width,
     outFeatures: intermediateSize,
     hasBias,
   })
-  const imageEmbeds = linear(weights.within('3'), gelu(graph, up), {
+  const imageEmbeds = linear(weights.within(names.down), gelu(graph, up), {
     inFeatures: intermediateSize,
     outFeatures: hiddenSize,
     hasBias,

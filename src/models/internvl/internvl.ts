@@ -1,7 +1,8 @@
 import { NVLMError } from '../../core/errors.js'
 import { parseFields } from '../config-fields.js'
+import { officialNames } from '../intern-vit-names.js'
+import { languageModelOfArchitecture } from '../language-models.js'
 import type { ModelDefinition } from '../model-definition.js'
-import { parseQwen2Config } from '../qwen2/decoder-config.js'
 import { type VisionTraits, visionConfig, visionLanguageFields } from '../vision-config.js'
 import { internvlPromptFormat } from './prompt.js'
 
@@ -14,22 +15,24 @@ const traits: VisionTraits = {
   projectorIntermediateSize: decoder => decoder.hiddenSize,
 }
 
-/** InternVL 2, 2.5 and 3 on a Qwen2 decoder. */
+/** InternVL 2, 2.5 and 3 as OpenGVLab publishes them. */
 export const internvl: ModelDefinition = {
   family: 'internvl',
   modelTypes: ['internvl_chat'],
-  parseConfig(config, source) {
+  parseConfig({ config, source }) {
     const fields = parseFields(visionLanguageFields, config, source)
     if (fields.template === undefined || fields.template === null) {
       throw new NVLMError('MODEL_INVALID', `${source}: template is missing; it names the prompt form`)
     }
-    const decoder = parseQwen2Config(fields.llm_config, `${source}: llm_config`)
+    const llmSource = `${source}: llm_config`
+    const languageModel = languageModelOfArchitecture(fields.llm_config, llmSource)
+    const decoder = languageModel.parseConfig(fields.llm_config, llmSource)
     const vision = visionConfig(fields, decoder, traits, source)
     return {
       family: 'internvl',
       decoder,
       vision,
-      weightPrefixes: { vision: 'vision_model.', projector: 'mlp1.', decoder: 'language_model.' },
+      weightNames: [officialNames(languageModel)],
       promptFormat: internvlPromptFormat({
         template: fields.template,
         imageTokensPerTile: vision.tokensPerTile,

@@ -1,6 +1,10 @@
 import { NVLMError } from '../../core/errors.js'
 import { quoted } from '../../formats/file-name.js'
-import { type ConversationTemplate, conversationFormat } from '../../tokenizer/conversation-template.js'
+import {
+  type ConversationTemplate,
+  conversationFormat,
+  type ImageSpan,
+} from '../../tokenizer/conversation-template.js'
 import type { PromptFormat } from '../../tokenizer/prompt-format.js'
 import { chatMLTemplate } from '../chatml.js'
 
@@ -50,10 +54,27 @@ export function internvlPromptFormat(options: InternVLPromptOptions): PromptForm
       `conversation template ${quoted(name)} is not known; known are ${known}`,
     )
   }
-  const token = '<IMG_CONTEXT>'
   const { systemMessage = template.systemMessage } = options
-  return conversationFormat({ ...template, systemMessage }, [template.turnEnd.trim()], {
-    token,
-    write: numTiles => `<img>${token.repeat(imageTokensPerTile * numTiles)}</img>`,
-  })
+  const stops = [template.turnEnd.trim()]
+  return conversationFormat({ ...template, systemMessage }, stops, imageSpan(imageTokensPerTile))
+}
+
+/**
+ * The prompt format of transformers' own InternVL: ChatML without a system turn of its own, a line break after every
+ * picture.
+ *
+ * @see huggingface/transformers v4.52 `convert_internvl_weights_to_hf.py`, `chat_template`; `processing_internvl.py`
+ */
+export function internvlNativePromptFormat(
+  options: Pick<InternVLPromptOptions, 'imageTokensPerTile' | 'systemMessage'>,
+): PromptFormat {
+  const { imageTokensPerTile, systemMessage = false } = options
+  const template = chatMLTemplate({ turnEnd: '<|im_end|>\n', systemMessage })
+  const image = { ...imageSpan(imageTokensPerTile), lineBreak: 'always' } as const
+  return conversationFormat(template, ['<|im_end|>'], image)
+}
+
+function imageSpan(imageTokensPerTile: number): ImageSpan {
+  const token = '<IMG_CONTEXT>'
+  return { token, write: numTiles => `<img>${token.repeat(imageTokensPerTile * numTiles)}</img>` }
 }

@@ -1,6 +1,7 @@
 import { parseFields, requireSetting } from '../config-fields.js'
+import { officialNames } from '../intern-vit-names.js'
 import type { ModelDefinition } from '../model-definition.js'
-import { parseQwen2Config } from '../qwen2/decoder-config.js'
+import { qwen2LanguageModel } from '../qwen2/decoder-config.js'
 import { type VisionTraits, visionConfig, visionLanguageFields } from '../vision-config.js'
 import { nvlmPromptFormat } from './prompt.js'
 
@@ -18,16 +19,16 @@ const traits: VisionTraits = {
 export const nvlmD: ModelDefinition = {
   family: 'nvlm-d',
   modelTypes: ['NVLM_D'],
-  parseConfig(config, source) {
+  parseConfig({ config, source }) {
     const fields = parseFields(visionLanguageFields, config, source)
     requireSetting(source, 'template', fields.template ?? 'chatml', ['chatml'])
-    const decoder = parseQwen2Config(fields.llm_config, `${source}: llm_config`)
+    const decoder = qwen2LanguageModel.parseConfig(fields.llm_config, `${source}: llm_config`)
     const vision = visionConfig(fields, decoder, traits, source)
     return {
       family: 'nvlm-d',
       decoder,
       vision,
-      weightPrefixes: { vision: 'vision_model.', projector: 'mlp1.', decoder: 'language_model.' },
+      weightNames: [officialNames(qwen2LanguageModel)],
       promptFormat: nvlmPromptFormat({ imageTokensPerTile: vision.tokensPerTile }),
     }
   },
