@@ -35,7 +35,8 @@ interface Cut {
   readonly isControl: boolean
 }
 
-function joinByOrigin(pieces: readonly PromptPiece[]): readonly PromptPiece[] {
+/** The same text in pieces of alternating origin, none of them empty. */
+export function joinByOrigin(pieces: readonly PromptPiece[]): readonly PromptPiece[] {
   const runs: PromptPiece[] = []
   for (const { text, isControl } of pieces) {
     const last = runs.at(-1)

@@ -1,7 +1,8 @@
 import { NVLMError } from '../core/errors.js'
 import { quoted } from '../formats/file-name.js'
 import type { AddedToken } from './added-tokens.js'
-import { fieldOf, type TokenizerFiles } from './tokenizer-files.js'
+import { parseTemplateTokens } from './parse-tokenizer-json.js'
+import { fieldOf, isQwen2Class, type TokenizerFiles } from './tokenizer-files.js'
 
 /** Fields of tokenizer_config.json that name special tokens, in the order in which missing ones get ids. */
 const SPECIAL_FIELDS = [
@@ -60,6 +61,18 @@ export function parseEosToken(tokenizerConfig: unknown): string | undefined {
   return tokenizerConfig === undefined ? undefined : tokenText(tokenizerConfig, 'eos_token')
 }
 
+/**
+ * Texts of the tokens that every prompt begins with.
+ *
+ * @param usesPieces - is it a SentencePiece tokenizer? Their classes put the begin of text first unless told otherwise.
+ */
+export function parseFirstTokens(files: TokenizerFiles, usesPieces: boolean): readonly string[] {
+  const { tokenizerConfig, tokenizerJson } = files
+  if (!usesPieces) return tokenizerJson === undefined ? [] : parseTemplateTokens(tokenizerJson)
+  if (fieldOf(tokenizerConfig, 'add_bos_token') === false) return []
+  return [contentOf(fieldOf(tokenizerConfig, 'bos_token')) ?? '<s>']
+}
+
 function listEntries({ tokenizerConfig, addedTokens, tokenizerJson }: TokenizerFiles): readonly Entry[] {
   const decoder = fieldOf(tokenizerConfig, 'added_tokens_decoder')
   if (typeof decoder === 'object' && decoder !== null) {
@@ -113,7 +126,8 @@ function specialTokens(config: unknown): readonly string[] {
 
 function tokenText(config: unknown, name: string): string | undefined {
   const value = fieldOf(config, name)
-  return value === undefined ? SPECIAL_DEFAULTS[name] : contentOf(value)
+  if (value !== undefined) return contentOf(value)
+  return isQwen2Class(config) ? SPECIAL_DEFAULTS[name] : undefined
 }
 
 /** A special token is written as its text, or as an object with the text in it. */

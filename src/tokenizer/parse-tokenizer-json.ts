@@ -1,12 +1,14 @@
 import { NVLMError } from '../core/errors.js'
 import { quoted } from '../formats/file-name.js'
-import { QWEN2_PATTERN } from './split-words.js'
+import type { BaseVocabulary } from './byte-level-vocabulary.js'
+import { WORD_PATTERNS, type WordPattern } from './split-words.js'
 import { fieldOf } from './tokenizer-files.js'
-import type { BaseVocabulary } from './vocabulary.js'
+
+const PATTERNS = new Map(Object.entries(WORD_PATTERNS).map(([name, text]) => [text, name as WordPattern]))
 
 /**
- * Take the base vocabulary out of a tokenizer.json, after checking that it describes Qwen2's rules: NFC, Qwen2's
- * word pattern, byte-level, plain BPE.
+ * Take the base vocabulary out of a tokenizer.json, after checking that it describes rules that are built: NFC or no
+ * normalisation, the word pattern of Qwen2 or Llama 3, byte-level BPE.
  *
  * @throws {NVLMError} MODEL_UNSUPPORTED naming the part that is different, MODEL_INVALID naming what is broken
  */
@@ -18,12 +20,13 @@ export function parseTokenizerJson(json: unknown): BaseVocabulary {
   requireEqual('model.type', fieldOf(model, 'type') ?? 'BPE', 'BPE')
   requireEqual('model.dropout', fieldOf(model, 'dropout') ?? 0, 0)
   requireEqual('model.byte_fallback', fieldOf(model, 'byte_fallback') ?? false, false)
-  requireEqual('model.ignore_merges', fieldOf(model, 'ignore_merges') ?? false, false)
   for (const affix of ['continuing_subword_prefix', 'end_of_word_suffix']) {
     requireEqual(`model.${affix}`, fieldOf(model, affix) ?? '', '')
   }
-  requireEqual('normalizer.type', fieldOf(normalizer, 'type'), 'NFC')
-  requireEqual('pre_tokenizer pattern', fieldOf(fieldOf(split, 'pattern'), 'Regex'), QWEN2_PATTERN)
+  if (normalizer !== null) requireEqual('normalizer.type', fieldOf(normalizer, 'type'), 'NFC')
+  const regex = fieldOf(fieldOf(split, 'pattern'), 'Regex')
+  const pattern = PATTERNS.get(String(regex))
+  if (pattern === undefined) throw unsupported('pre_tokenizer pattern', regex, 'that of Qwen2 or Llama 3')
   requireEqual('pre_tokenizer behavior', fieldOf(split, 'behavior'), 'Isolated')
   requireEqual('pre_tokenizer invert', fieldOf(split, 'invert') ?? false, false)
   requireEqual('second pre_tokenizer type', fieldOf(byteLevel, 'type'), 'ByteLevel')
@@ -34,15 +37,40 @@ export function parseTokenizerJson(json: unknown): BaseVocabulary {
     mergesFile: 'tokenizer.json',
     tokens: fieldOf(model, 'vocab'),
     merges: parseMergeList(fieldOf(model, 'merges')),
+    normalization: normalizer === null ? undefined : 'NFC',
+    pattern,
+    ignoresMerges: fieldOf(model, 'ignore_merges') === true,
   }
 }
 
+/**
+ * Texts of the tokens that a tokenizer.json puts before every prompt.
+ *
+ * @throws {NVLMError} MODEL_UNSUPPORTED if it puts some after it
+ */
+export function parseTemplateTokens(json: unknown): readonly string[] {
+  const processor = fieldOf(json, 'post_processor')
+  const steps = fieldOf(processor, 'processors')
+  const all: readonly unknown[] = Array.isArray(steps) ? steps : [processor]
+  const template = all.find(step => fieldOf(step, 'type') === 'TemplateProcessing')
+  const single = fieldOf(template, 'single')
+  if (!Array.isArray(single)) return []
+  const at = single.findIndex(part => fieldOf(part, 'Sequence') !== undefined)
+  if (at !== single.length - 1) throw unsupported('post_processor', 'a template with an end', 'one without')
+  return single.slice(0, at).map(part => String(fieldOf(fieldOf(part, 'SpecialToken'), 'id')))
+}
+
 function requireEqual(what: string, found: unknown, expected: unknown): void {
-  if (found === expected) return
-  throw new NVLMError(
+  if (found !== expected) throw unsupported(what, found, quoted(String(expected)))
+}
+
+function unsupported(what: string, found: unknown, supported: string): NVLMError {
+  return new NVLMError(
     'MODEL_UNSUPPORTED',
-    `tokenizer.json: ${what} is ${quoted(String(found))}, supported is ${quoted(String(expected))}`,
-    { hint: 'Only the byte-level BPE tokenizers of the Qwen2 family are supported.' },
+    `tokenizer.json: ${what} is ${quoted(String(found))}, supported is ${supported}`,
+    {
+      hint: 'Supported are the byte-level BPE tokenizers of Qwen2 and Llama 3, and tokenizer.model files of SentencePiece.',
+    },
   )
 }
 

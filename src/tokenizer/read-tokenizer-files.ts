@@ -1,14 +1,13 @@
 import { NVLMError } from '../core/errors.js'
 import { parseJson } from '../formats/json.js'
 import type { Files } from '../platform/platform.js'
-import { fieldOf, isQwen2Class, type TokenizerFiles } from './tokenizer-files.js'
+import { fieldOf, isFastClass, isQwen2Class, type TokenizerFiles } from './tokenizer-files.js'
 
 const MAX_TOKENIZER_BYTES = 64 * 2 ** 20
 const MAX_CONFIG_BYTES = 10 * 2 ** 20
 
-/** Files of tokenizers that are not byte-level BPE, for the error message. */
+/** Files of tokenizers that are not read, for the error message. */
 const OTHER_TOKENIZERS: Readonly<Record<string, string>> = {
-  'tokenizer.model': 'SentencePiece',
   'spiece.model': 'SentencePiece',
   'tiktoken.model': 'tiktoken',
 }
@@ -40,9 +39,20 @@ export async function readTokenizerFiles(files: Files, folder: string): Promise<
     merges !== undefined &&
     fieldOf(tokenizerConfig, 'added_tokens_decoder') !== undefined &&
     isQwen2Class(tokenizerConfig)
-  const tokenizerJson = isComplete ? undefined : await readJson('tokenizer.json', MAX_TOKENIZER_BYTES)
-  const found: TokenizerFiles = { vocab, merges, tokenizerConfig, addedTokens, tokenizerJson }
-  if (tokenizerJson === undefined) await requireComplete(files, folder, found)
+  const sentencePiece = isComplete ? undefined : await read('tokenizer.model', MAX_TOKENIZER_BYTES)
+  const tokenizerJson =
+    isComplete || (sentencePiece !== undefined && !isFastClass(tokenizerConfig))
+      ? undefined
+      : await readJson('tokenizer.json', MAX_TOKENIZER_BYTES)
+  const found: TokenizerFiles = {
+    vocab,
+    merges,
+    tokenizerConfig,
+    addedTokens,
+    tokenizerJson,
+    sentencePiece,
+  }
+  if (tokenizerJson === undefined && sentencePiece === undefined) await requireComplete(files, folder, found)
   return found
 }
 
@@ -53,7 +63,7 @@ async function requireComplete(files: Files, folder: string, found: TokenizerFil
     for (const [name, kind] of Object.entries(OTHER_TOKENIZERS)) {
       if ((await files.stat(files.join(folder, name))) === undefined) continue
       throw new NVLMError('MODEL_UNSUPPORTED', `"${folder}" has a ${kind} tokenizer (${name})`, {
-        hint: 'Only the byte-level BPE tokenizers of the Qwen2 family are supported.',
+        hint: 'Supported are vocab.json + merges.txt, tokenizer.json and tokenizer.model: convert it with transformers (save_pretrained).',
       })
     }
   }
@@ -64,7 +74,7 @@ async function requireComplete(files: Files, folder: string, found: TokenizerFil
   ].filter(name => name !== false)
   if (missing.length === 0) return
   throw new NVLMError('MODEL_NOT_FOUND', `"${folder}" lacks ${missing.join(' and ')} of its tokenizer`, {
-    hint: 'Expected are vocab.json + merges.txt + tokenizer_config.json, or tokenizer.json: download what is missing.',
+    hint: 'Expected are vocab.json + merges.txt + tokenizer_config.json, tokenizer.json or tokenizer.model: download what is missing.',
   })
 }
 

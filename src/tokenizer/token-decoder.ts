@@ -1,5 +1,5 @@
 import type { AddedToken } from './added-tokens.js'
-import { tokenBytes } from './byte-level.js'
+import type { BaseTokenizer } from './base-tokenizer.js'
 
 /** How ids are turned into text. */
 export interface DecodeOptions {
@@ -22,13 +22,13 @@ const NO_BYTES = new Uint8Array(0)
 
 /** Turns token ids into text. Ids without a token (the padding rows of an embedding table) are empty. */
 export class TokenDecoder {
-  private readonly spellings: string[] = []
   private readonly bytes: (Uint8Array | undefined)[] = []
   private readonly addedTokens: ReadonlyMap<number, AddedToken>
 
-  /** @param ids - base tokens in byte-level spelling → id */
-  constructor(ids: ReadonlyMap<string, number>, addedTokens: readonly AddedToken[]) {
-    for (const [spelling, id] of ids) this.spellings[id] = spelling
+  constructor(
+    private readonly base: BaseTokenizer,
+    addedTokens: readonly AddedToken[],
+  ) {
     this.addedTokens = new Map(addedTokens.map(token => [token.id, token]))
   }
 
@@ -38,7 +38,7 @@ export class TokenDecoder {
     let text = ''
     let pending: Uint8Array[] = []
     const flush = (): void => {
-      text += utf8.decode(concatenate(pending))
+      text += this.withoutFirstSpace(utf8.decode(concatenate(pending)))
       pending = []
     }
     for (const id of ids) {
@@ -56,12 +56,28 @@ export class TokenDecoder {
   /** The same text in steps. */
   stream({ skipSpecial = true }: DecodeOptions = {}): TokenTextStream {
     const utf8 = newUtf8Decoder()
+    let isFirst = true
+    const take = (text: string): string => {
+      if (text === '' || !isFirst) return text
+      isFirst = false
+      return this.withoutFirstSpace(text)
+    }
+    const end = (): string => {
+      const text = take(utf8.decode())
+      isFirst = true
+      return text
+    }
     const push = (id: number): string => {
       const added = this.addedTokens.get(id)
-      if (added === undefined) return utf8.decode(this.bytesOf(id), { stream: true })
-      return skipSpecial && added.isSpecial ? '' : utf8.decode() + added.text
+      if (added === undefined) return take(utf8.decode(this.bytesOf(id), { stream: true }))
+      return skipSpecial && added.isSpecial ? '' : end() + added.text
     }
-    return { push, flush: () => utf8.decode() }
+    return { push, flush: end }
+  }
+
+  /** The text of a run of base tokens without the space that encoding put before it. */
+  private withoutFirstSpace(text: string): string {
+    return this.base.dropsFirstSpace && text.startsWith(' ') ? text.slice(1) : text
   }
 
   /** Bytes of one token's text, those of added tokens too. The caller may change them. */
@@ -71,15 +87,9 @@ export class TokenDecoder {
   }
 
   private bytesOf(id: number): Uint8Array {
-    const bytes = this.bytes[id] ?? this.spell(id)
+    const bytes = this.bytes[id] ?? this.base.tokenBytes(id) ?? NO_BYTES
     this.bytes[id] = bytes
     return bytes
-  }
-
-  private spell(id: number): Uint8Array {
-    const spelling = this.spellings[id]
-    if (spelling === undefined) return NO_BYTES
-    return tokenBytes(spelling) ?? new TextEncoder().encode(spelling)
   }
 }
 

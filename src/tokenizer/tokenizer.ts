@@ -1,9 +1,8 @@
 import { NVLMError } from '../core/errors.js'
 import { quoted } from '../formats/file-name.js'
 import { type AddedToken, AddedTokenMatcher } from './added-tokens.js'
-import { BytePairEncoder } from './byte-pair-encoder.js'
 import type { Message } from './messages.js'
-import { normalizePieces } from './normalize-pieces.js'
+import { joinByOrigin, normalizePieces } from './normalize-pieces.js'
 import type { PromptFormat, PromptPiece } from './prompt-format.js'
 import { type DecodeOptions, TokenDecoder, type TokenTextStream } from './token-decoder.js'
 import type { TokenizerFiles } from './tokenizer-files.js'
@@ -34,9 +33,9 @@ export interface EncodeOptions {
 }
 
 /**
- * Text to token ids and back, for the byte-level BPE tokenizers of the Qwen2 family.
+ * Text to token ids and back: byte-level BPE as Qwen2 and Llama 3 have it, or a SentencePiece model as InternLM2 has it.
  *
- * Gives the ids of the official slow tokenizer: NFC over the whole text, then added tokens, then words, then BPE.
+ * Gives the ids of the official tokenizer: normalisation of the whole text, then added tokens, then the rules of the files.
  */
 export class Tokenizer {
   /** Number of ids: valid ids are 0 to `vocabSize - 1`. */
@@ -48,7 +47,6 @@ export class Tokenizer {
   /** Id that stands for one image embedding; `undefined` without a prompt format, or if it takes no images. */
   readonly imageTokenId: number | undefined
 
-  private readonly encoder: BytePairEncoder
   private readonly decoder: TokenDecoder
   private readonly matcher: AddedTokenMatcher
 
@@ -57,9 +55,8 @@ export class Tokenizer {
     private readonly promptFormat: PromptFormat | undefined,
     vocabSize: number | undefined,
   ) {
-    const { ids, byteIds, merges, addedTokens, eosTokenId } = vocabulary
-    this.encoder = new BytePairEncoder(byteIds, merges)
-    this.decoder = new TokenDecoder(ids, addedTokens)
+    const { base, addedTokens, eosTokenId } = vocabulary
+    this.decoder = new TokenDecoder(base, addedTokens)
     this.matcher = new AddedTokenMatcher(addedTokens)
     this.addedTokens = [...addedTokens].sort((a, b) => a.id - b.id)
     this.vocabSize = checkVocabSize(vocabulary, vocabSize)
@@ -96,9 +93,11 @@ export class Tokenizer {
    * recognised only where they lie wholly inside control pieces; neighbouring control pieces count as one.
    */
   encodePieces(pieces: readonly PromptPiece[]): number[] {
+    const { base } = this.vocabulary
     const ids: number[] = []
     let plain = ''
-    for (const { text, isControl } of normalizePieces(pieces)) {
+    const normalized = base.normalization === 'NFC' ? normalizePieces(pieces) : joinByOrigin(pieces)
+    for (const { text, isControl } of normalized) {
       if (!isControl) {
         plain += text
         continue
@@ -106,13 +105,13 @@ export class Tokenizer {
       for (const part of this.matcher.split(text)) {
         if ('text' in part) plain += part.text
         else {
-          this.encoder.encodeInto(plain, ids)
+          base.encodeInto(plain, ids)
           plain = ''
           ids.push(part.id)
         }
       }
     }
-    this.encoder.encodeInto(plain, ids)
+    base.encodeInto(plain, ids)
     return ids
   }
 
@@ -166,18 +165,21 @@ export class Tokenizer {
       .join('')
   }
 
-  /** The prompt of a conversation as token ids; parameters and errors as `buildPrompt`. */
+  /**
+   * The prompt of a conversation as token ids, after the begin of text where the model has one; parameters and errors
+   * as `buildPrompt`.
+   */
   encodePrompt(
     messages: readonly Message[],
     tileCounts: readonly number[] = [],
     tools: readonly ToolDefinition[] = [],
   ): number[] {
-    return this.encodePieces(this.writePrompt(messages, tileCounts, tools))
+    return [...this.vocabulary.firstIds, ...this.encodePieces(this.writePrompt(messages, tileCounts, tools))]
   }
 
-  /** Id of one token: an added token by its text, any other in byte-level spelling (`Ġthe` for " the"). */
+  /** Id of one token: an added token by its text, any other as its file spells it (`Ġthe` for " the"). */
   tokenId(text: string): number | undefined {
-    return this.addedTokens.find(token => token.text === text)?.id ?? this.vocabulary.ids.get(text)
+    return this.addedTokens.find(token => token.text === text)?.id ?? this.vocabulary.base.ids.get(text)
   }
 
   private writePrompt(
@@ -210,9 +212,9 @@ export class Tokenizer {
 }
 
 /** The embedding table must have a row for every token. */
-function checkVocabSize({ ids, addedTokens }: Vocabulary, vocabSize: number | undefined): number {
+function checkVocabSize({ base, addedTokens }: Vocabulary, vocabSize: number | undefined): number {
   let numIds = 0
-  for (const id of ids.values()) numIds = Math.max(numIds, id + 1)
+  for (const id of base.ids.values()) numIds = Math.max(numIds, id + 1)
   for (const { id } of addedTokens) numIds = Math.max(numIds, id + 1)
   if (vocabSize === undefined) return numIds
   if (!Number.isSafeInteger(vocabSize) || vocabSize < numIds) {

@@ -83,7 +83,7 @@ describe('a folder is refused', () => {
   })
 
   test.each([
-    ['tokenizer.model', 'SentencePiece'],
+    ['spiece.model', 'SentencePiece'],
     ['tiktoken.model', 'tiktoken'],
   ])('with a %s', async (name, kind) => {
     await remove('vocab.json', 'merges.txt', 'tokenizer.json')
