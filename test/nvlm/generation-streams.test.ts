@@ -5,6 +5,7 @@ import type { GenerateResult, RunHooks } from '../../src/nvlm/engine-client.js'
 import { Generation } from '../../src/nvlm/generation.js'
 import type { StreamPart } from '../../src/nvlm/stream-parts.js'
 import { FakeStages, nextTurn } from './fake-stages.js'
+import { heapBytes } from './heap-bytes.js'
 
 const { info } = new FakeStages()
 const PIECES = ['“one', ' zwei”', ' 三']
@@ -178,6 +179,32 @@ describe('a byte stream of a generation', () => {
     const second = await reader.read()
     expect(first.value!.length + second.value!.length).toBe(6000)
     expect((await reader.read()).done).toBe(true)
+  })
+
+  test.each(['text', 'sse'] as const)('of %s costs a slow consumer a few bytes a token', async format => {
+    const numTokens = 300_000
+    const run = async ({ onEvent }: RunHooks): Promise<GenerateResult> => {
+      for (let index = 0; index < numTokens; index++) {
+        onEvent({ type: 'token', id: 0, index, text: 'ab' })
+        if (index % 1000 === 0) await nextTurn()
+      }
+      return { ...emptyResult(info), finishReason: 'stop' }
+    }
+    const generation = new Generation(run)
+    const reader = generation.toReadableStream({ format }).getReader()
+    await reader.read()
+    const before = heapBytes()
+    await generation
+    const grown = heapBytes() - before
+    // pieces that were kept would be 100 bytes each
+    expect(grown).toBeLessThan(numTokens * 8)
+    let length = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      length += value.length
+    }
+    expect(length).toBeGreaterThan(numTokens * 2 - 3000)
   })
 
   test('of text fails with the run; of parts it ends with an error part that names no files', async () => {
