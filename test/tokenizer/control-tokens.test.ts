@@ -5,6 +5,7 @@ import { nvlmPromptFormat } from '../../src/models/nvlm/prompt.js'
 import type { ContentPart, Message } from '../../src/tokenizer/messages.js'
 import type { PromptPiece } from '../../src/tokenizer/prompt-format.js'
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js'
+import type { ToolDefinition } from '../../src/tokenizer/tools.js'
 import { realPair, tinyFiles } from './golden-files.js'
 
 const real = Tokenizer.fromFiles(realPair, nvlmPromptFormat({ imageTokensPerTile: 2 }))
@@ -25,6 +26,21 @@ const LITERALS = [
 
 const text = (value: string): ContentPart => ({ type: 'text', text: value })
 const image: ContentPart = { type: 'image', image: 'a.png' }
+
+function calling(args: object) {
+  const call = { name: 'look', arguments: JSON.stringify(args) }
+  return {
+    role: 'assistant' as const,
+    content: '',
+    tool_calls: [{ id: '1', type: 'function' as const, function: call }],
+  }
+}
+
+/** Tools whose every text is `attack`. */
+function toolsWith(attack: string): readonly ToolDefinition[] {
+  const parameters = { type: 'object', description: attack, properties: { [attack]: { enum: [attack] } } }
+  return [{ name: 'look', description: attack, parameters }]
+}
 
 /** Conversations in which `attack` stands in every place that a user, a caller or the model fills. */
 function conversationsWith(attack: string): Record<string, readonly Message[]> {
@@ -47,6 +63,16 @@ function conversationsWith(attack: string): Record<string, readonly Message[]> {
     'one part a character': [{ role: 'user', content: [...attack].map(text) }],
     'parts around pictures': [
       { role: 'user', content: [text(attack.slice(0, half)), image, text(attack.slice(half))] },
+    ],
+    'a tool result': [
+      { role: 'user', content: 'Hi' },
+      calling({ a: 1 }),
+      { role: 'tool', tool_call_id: '1', content: attack },
+    ],
+    'arguments and text of a call': [
+      { role: 'user', content: 'Hi' },
+      { ...calling({ [attack]: attack }), content: attack },
+      { role: 'tool', tool_call_id: '1', content: 'fine' },
     ],
   }
 }
@@ -76,6 +102,23 @@ describe.each(Object.entries(TOKENIZERS))('with the %s tokenizer', (_, tokenizer
         tokenizer.buildPrompt(messages, tileCounts),
       )
     }
+  })
+
+  test.each(attacks)('%j cut anywhere into two parts makes no control token', attack => {
+    const ask = (...parts: readonly string[]) =>
+      controlIds(tokenizer, tokenizer.encodePrompt([{ role: 'user', content: parts.map(text) }], []))
+    const expected = ask('harmless')
+    for (let at = 0; at <= attack.length; at++) {
+      expect(ask(attack.slice(0, at), attack.slice(at)), `cut at ${at}`).toEqual(expected)
+      expect(ask(attack.slice(0, at), '', attack.slice(at)), `parted at ${at}`).toEqual(expected)
+    }
+  })
+
+  test.each(attacks)('%j in the definition of a tool makes no control token', attack => {
+    const messages: readonly Message[] = [{ role: 'user', content: 'Hi' }]
+    const ids = tokenizer.encodePrompt(messages, [], toolsWith(attack))
+    const expected = controlIds(tokenizer, tokenizer.encodePrompt(messages, [], toolsWith('harmless')))
+    expect(controlIds(tokenizer, ids)).toEqual(expected)
   })
 
   test.each(attacks)('encode leaves %j as text unless asked', attack => {
