@@ -1,3 +1,4 @@
+import { readCountedSet } from './constraint/counted-set.js'
 import {
   choiceNode,
   type GrammarNode,
@@ -37,8 +38,10 @@ export function formatGrammar(format: AnswerFormat): GrammarNode {
     case 'schema':
       return schemaGrammar(format.schema, format)
     case 'regex': {
-      const automaton = regexAutomaton(parseRegex(format.source, format.flags), true)
-      return terminalNode(new TextTerminal({ automaton, spelling: 'plain' }))
+      const regex = parseRegex(format.source, format.flags)
+      const { anyNumber = regex, ...limits } = readCountedSet(regex, true, false) ?? {}
+      const automaton = regexAutomaton(anyNumber, true)
+      return terminalNode(new TextTerminal({ automaton, ...limits, spelling: 'plain' }))
     }
     case 'choices':
       return literalNode(...format.choices)

@@ -22,21 +22,25 @@ interface Compiled {
 /** Makes the constraints of one model's runs. What formats have in common is worked out once. */
 export class Constraints {
   private readonly compiled = new Map<string, Compiled>()
-  private masks: TokenMasks | undefined
+  private masks: Promise<TokenMasks> | undefined
 
-  constructor(private readonly tokenizer: EngineStages['tokenizer']) {}
+  /** @param nextTurn - see `EngineOptions` */
+  constructor(
+    private readonly tokenizer: EngineStages['tokenizer'],
+    private readonly nextTurn: () => Promise<void>,
+  ) {}
 
   /**
    * A new constraint, at its beginning.
    *
-   * The first one of a model lays out the vocabulary, 0.1 to 0.4 s for 150,000 tokens.
+   * The first one of a model lays out the vocabulary, 0.4 s for 150,000 tokens, in turns of some milliseconds.
    *
    * @throws {NVLMError} SCHEMA_UNSUPPORTED, INVALID_OPTION
    */
-  open(format: AnswerFormat): TokenConstraint {
+  async open(format: AnswerFormat): Promise<TokenConstraint> {
     const key = JSON.stringify(format)
     const known = this.compiled.get(key)
-    const { states, masks } = known && known.states.size < MAX_STATES ? known : this.compile(format)
+    const { states, masks } = known && known.states.size < MAX_STATES ? known : await this.compile(format)
     this.compiled.delete(key)
     if (this.compiled.size >= MAX_FORMATS) this.compiled.delete(this.compiled.keys().next().value!)
     this.compiled.set(key, { states, masks })
@@ -44,11 +48,16 @@ export class Constraints {
     return new GrammarConstraint(states, masks, { stopTokenIds, tokenBytes: id => this.bytesOf(id) })
   }
 
-  private compile(format: AnswerFormat): Compiled {
+  private async compile(format: AnswerFormat): Promise<Compiled> {
     const states = new GrammarStates(formatGrammar(format))
     if (!states.isPossible) throw new NVLMError('INVALID_OPTION', `no text fits the ${format.type}`)
-    this.masks ??= new TokenMasks(buildTokenTrie(this.tokenizer.vocabSize, id => this.bytesOf(id)))
-    return { states, masks: new StateMasks(states, this.masks, this.tokenizer.stopTokenIds) }
+    this.masks ??= this.layOutVocabulary()
+    return { states, masks: new StateMasks(states, await this.masks, this.tokenizer.stopTokenIds) }
+  }
+
+  private async layOutVocabulary(): Promise<TokenMasks> {
+    const { vocabSize } = this.tokenizer
+    return new TokenMasks(await buildTokenTrie(vocabSize, id => this.bytesOf(id), this.nextTurn))
   }
 
   /** Control tokens stand for no text. */

@@ -65,7 +65,7 @@ export class EngineRun {
     try {
       checkLogitBias(this.request.sampling, context.stages.tokenizer.vocabSize)
       const { format } = this.request
-      if (format) this.constraint = context.constraints.open(format)
+      if (format) this.constraint = await context.constraints.open(format)
       this.prompt = await preparePrompt(context.stages, context.pictures, this.request, hooks.signal)
       const maxTokens = this.checkedMaxTokens()
       state = await context.prefixes.take(this.prompt.keys)

@@ -52,7 +52,7 @@ export class Engine implements EngineClient {
     this.context = {
       stages,
       nextTurn,
-      constraints: new Constraints(stages.tokenizer),
+      constraints: new Constraints(stages.tokenizer, nextTurn),
       pictures: new Pictures(stages, visionCache),
       prefixes: new PrefixCache(stages.decoder, stages.info.contextLength, prefixCache),
     }

@@ -63,7 +63,7 @@ export function readSchema(schema: SchemaInput, name: string): ReadSchema {
   const format = {
     schema: plainJSON(toJSONSchema(schema, name), name),
     closesObjects: true,
-    countsUnits: true,
+    matchesUnits: true,
   }
   return { format, validate: async value => settle(await validate(value), vendor) }
 }

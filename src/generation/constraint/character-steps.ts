@@ -1,48 +1,53 @@
 import { classOf, type TextAutomaton } from './text-automaton.js'
 import type { CharacterBytes, Partial } from './text-bytes.js'
 
-/** Which steps of an automaton a character is. */
+/**
+ * Which steps of an automaton a character is: its class, or where units are matched the two of its surrogates, as
+ * `-1 - high * numClasses - low`.
+ */
 export interface CharacterSteps {
-  /** Classes of a code point: one, or those of its two surrogates where units count. */
-  classes(codePoint: number): readonly number[]
+  classes(codePoint: number): number
   /** The different classes of the characters that can become of a partial one. */
-  ways(partial: Partial): readonly (readonly number[])[]
+  ways(partial: Partial): readonly number[]
+  /** The different classes of all characters. */
+  readonly all: readonly number[]
 }
 
-/** @param countsUnits - are characters above U+FFFF two steps? */
+/** @param matchesUnits - are characters above U+FFFF two steps? */
 export function createCharacterSteps(
   automaton: TextAutomaton,
   bytes: CharacterBytes,
-  countsUnits: boolean,
+  matchesUnits: boolean,
 ): CharacterSteps {
-  const ascii = Array.from({ length: 0x80 }, (_, codePoint) => [classOf(automaton, codePoint)])
-  const known = new Map<Partial, readonly (readonly number[])[]>()
-  const singles = new Map<number, readonly number[]>()
-  const single = (symbol: number): readonly number[] => {
-    const made = singles.get(symbol) ?? [symbol]
-    singles.set(symbol, made)
-    return made
-  }
-  const classes = (codePoint: number): readonly number[] => {
-    if (codePoint < 0x80) return ascii[codePoint]!
-    if (!countsUnits || codePoint <= 0xffff) return single(classOf(automaton, codePoint))
+  const { segmentStarts, numClasses } = automaton
+  const known: (readonly number[] | undefined)[] = []
+  const classes = (codePoint: number): number => {
+    if (!matchesUnits || codePoint <= 0xffff) return classOf(automaton, codePoint)
     const rest = codePoint - 0x10000
-    return [classOf(automaton, 0xd800 + (rest >> 10)), classOf(automaton, 0xdc00 + (rest & 0x3ff))]
+    const high = classOf(automaton, 0xd800 + (rest >> 10))
+    return -1 - high * numClasses - classOf(automaton, 0xdc00 + (rest & 0x3ff))
   }
-  const ways = (partial: Partial): readonly (readonly number[])[] => {
-    const found = known.get(partial)
-    if (found) return found
-    const codePoints = bytes
-      .range(partial)
-      .flatMap(([from, to]) => [
-        ...samples(automaton.segmentStarts, from, Math.min(to, 0xffff)),
-        ...(countsUnits ? unitSamples : samples)(automaton.segmentStarts, Math.max(from, 0x10000), to),
-      ])
-    const unique = new Map(codePoints.map(codePoint => [classes(codePoint).join(), classes(codePoint)]))
-    known.set(partial, [...unique.values()])
-    return known.get(partial)!
+  const waysIn = (from: number, to: number): readonly number[] => [
+    ...samples(segmentStarts, from, Math.min(to, 0xffff)),
+    ...(matchesUnits ? unitSamples : samples)(segmentStarts, Math.max(from, 0x10000), to),
+  ]
+  const unique = (codePoints: readonly number[]) => [...new Set(codePoints.map(classes))]
+  return {
+    classes,
+    ways(partial) {
+      known[partial] ??= unique(bytes.range(partial).flatMap(([from, to]) => waysIn(from, to)))
+      return known[partial]
+    },
+    all: unique(waysIn(0, 0x10ffff)),
   }
-  return { classes, ways }
+}
+
+/** State behind two surrogates, -1 for none. */
+export function stepOver({ table, numClasses }: TextAutomaton, state: number, classes: number): number {
+  const pair = -1 - classes
+  const low = pair % numClasses
+  const middle = table[state * numClasses + (pair - low) / numClasses]!
+  return middle < 0 ? -1 : table[middle * numClasses + low]!
 }
 
 /** One code point of each segment that meets a range; surrogates are none. */

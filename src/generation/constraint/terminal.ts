@@ -16,19 +16,32 @@ export interface Terminal {
   isAccepting(state: number): boolean
   /** Are there bytes that it takes in this state? */
   canContinue(state: number): boolean
-  /**
-   * Of a state inside of a text that may be anything: how many more characters it must and may take; undefined for
-   * all other states. `TokenMasks` has a fast way for these.
-   */
-  freeText?(state: number): FreeText | undefined
+  /** Of a state between two characters of a text: its place there. `TokenMasks` has a fast way for these. */
+  textPlace?(state: number): TextPlace | undefined
 }
 
-/** What is left of a text whose characters are free. */
-export interface FreeText {
+/** A place between two characters of a text. */
+export interface TextPlace {
+  readonly text: TextSteps
+  readonly place: number
+  /** How many more characters there must and may be; beside that, it is like `place` of `text`. */
   readonly min: number
   readonly max: number
-  /** Are characters above U+FFFF counted as two? */
-  readonly countsUnits: boolean
+}
+
+/** A text character by character, whatever the bytes of a character are. */
+export interface TextSteps {
+  readonly spelling: 'json' | 'plain'
+  /** Of every character: see `CharacterSteps`. Do not change it. */
+  classesOf(codePoints: readonly number[]): Int32Array
+  /** Place behind a character, given as in `classesOf`; `DEAD` if it can't stand here. */
+  nextPlace(place: number, classes: number): number
+  /** May the text end here? */
+  canEnd(place: number): boolean
+  /** The least number of characters from here to the end. */
+  leastBehind(place: number): number
+  /** The same behind a character that begins like this, a `Partial`; -1 if it can't stand here. */
+  leastBehindPartial(place: number, partial: number): number
 }
 
 /** Walks bytes through a terminal. */

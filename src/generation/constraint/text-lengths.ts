@@ -1,4 +1,11 @@
 import type { TextAutomaton } from './text-automaton.js'
+import type { UnlimitedText } from './unlimited-text.js'
+
+/** How long a text may be, in code points. */
+export interface LengthLimits {
+  readonly minLength?: number | undefined
+  readonly maxLength?: number | undefined
+}
 
 /** Which lengths of a text an automaton can still reach, and how far a count has to go. */
 export class TextLengths {
@@ -7,13 +14,19 @@ export class TextLengths {
   /** Counts from here on make no difference. */
   private readonly lastCount: number
 
+  private readonly min: number
+  private readonly max: number | undefined
+
+  /** @param text - of the automaton */
   constructor(
     private readonly automaton: TextAutomaton,
-    private readonly min: number,
-    private readonly max: number | undefined,
+    { minLength = 0, maxLength }: LengthLimits,
+    private readonly text: UnlimitedText,
   ) {
+    this.min = minLength
+    this.max = maxLength
     this.exact = [automaton.accepting]
-    this.lastCount = max === undefined ? min : max + 1
+    this.lastCount = maxLength === undefined ? minLength : maxLength + 1
   }
 
   /** The count after one more character. */
@@ -35,7 +48,7 @@ export class TextLengths {
   canFinish(state: number, count: number): boolean {
     const { min, max } = this.left(count)
     if (max < 0) return false
-    if (min === 0 && max === Infinity) return true
+    if (min === 0) return this.text.leastBehind(state) <= max
     // the shortest of the texts that are long enough repeats no state behind its first `min` characters
     const last = Math.min(max, min + this.automaton.numStates)
     for (let length = min; length <= last; length++) if (this.row(length)[state] === 1) return true
@@ -43,15 +56,16 @@ export class TextLengths {
   }
 
   private row(length: number): Uint8Array {
-    const { numStates, numClasses, table } = this.automaton
+    const { numStates } = this.automaton
     while (this.exact.length <= length) {
       const before = this.exact.at(-1)!
       const row = new Uint8Array(numStates)
       for (let state = 0; state < numStates; state++) {
-        for (let symbol = 0; symbol < numClasses && row[state] === 0; symbol++) {
-          const next = table[state * numClasses + symbol]!
-          if (next >= 0 && before[next] === 1) row[state] = 1
+        const leadsOn = (classes: number): boolean => {
+          const next = this.text.nextPlace(state, classes)
+          return next >= 0 && before[next] === 1
         }
+        if (this.text.characters.all.some(leadsOn)) row[state] = 1
       }
       this.exact.push(row)
     }

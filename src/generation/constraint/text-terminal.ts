@@ -1,8 +1,8 @@
-import { type CharacterSteps, createCharacterSteps } from './character-steps.js'
-import { DEAD, type FreeText, type Terminal } from './terminal.js'
+import { DEAD, type Terminal, type TextPlace, type TextSteps } from './terminal.js'
 import { ANY_TEXT, START_STATE, type TextAutomaton } from './text-automaton.js'
 import { CHARACTER_BYTES, type CharacterBytes, MAX_PARTIALS, NO_CHARACTER, WHOLE } from './text-bytes.js'
 import { TextLengths } from './text-lengths.js'
+import { UnlimitedText } from './unlimited-text.js'
 
 /** Which texts are allowed, and how they are written. */
 export interface TextTerminalOptions {
@@ -11,8 +11,8 @@ export interface TextTerminalOptions {
   readonly maxLength?: number | undefined
   /** `json`: between quotes and escaped as `JSON.stringify` does; `plain`: as it is. */
   readonly spelling: 'json' | 'plain'
-  /** Count and match UTF-16 units as JavaScript does, instead of code points as JSON Schema does. */
-  readonly countsUnits?: boolean | undefined
+  /** Match UTF-16 units as JavaScript does, instead of code points as JSON Schema does. Lengths are code points always. */
+  readonly matchesUnits?: boolean | undefined
 }
 
 const QUOTE = 0x22
@@ -27,14 +27,14 @@ const UNKNOWN = -2
  *
  * A state is a place (outside, or an automaton's state with a count) and a partial character, in one number.
  */
-export class TextTerminal implements Terminal {
+export class TextTerminal implements Terminal, TextSteps {
   readonly start: number
+  readonly spelling: 'json' | 'plain'
   private readonly automaton: TextAutomaton
   private readonly lengths: TextLengths
   private readonly isJson: boolean
-  private readonly countsUnits: boolean
   private readonly bytes: CharacterBytes
-  private readonly characters: CharacterSteps
+  private readonly unlimited: UnlimitedText
   /** Class of each ASCII byte that is a character by itself, -1 for the others. */
   private readonly direct = new Int32Array(0x80).fill(-1)
   /** By place: automaton's state, count, and next place by class. */
@@ -45,13 +45,14 @@ export class TextTerminal implements Terminal {
 
   constructor(options: TextTerminalOptions) {
     this.automaton = options.automaton ?? ANY_TEXT
-    this.lengths = new TextLengths(this.automaton, options.minLength ?? 0, options.maxLength)
+    this.spelling = options.spelling
     this.isJson = options.spelling === 'json'
-    this.countsUnits = options.countsUnits ?? false
     this.bytes = CHARACTER_BYTES[options.spelling]
-    this.characters = createCharacterSteps(this.automaton, this.bytes, this.countsUnits)
+    this.unlimited = UnlimitedText.of(this.automaton, options.spelling, options.matchesUnits ?? false)
+    this.lengths = new TextLengths(this.automaton, options, this.unlimited)
+    const { characters } = this.unlimited
     for (let byte = 0; byte < 0x80; byte++) {
-      if (this.bytes.next(WHOLE, byte) === -2 - byte) this.direct[byte] = this.characters.classes(byte)[0]!
+      if (this.bytes.next(WHOLE, byte) === -2 - byte) this.direct[byte] = characters.classes(byte)
     }
     const isPossible = this.automaton.numStates > 0 && this.lengths.canFinish(START_STATE, 0)
     const first = isPossible ? this.placeOf(START_STATE, 0) : DEAD
@@ -64,7 +65,7 @@ export class TextTerminal implements Terminal {
     if (partial === WHOLE && byte < 0x80 && place >= NUM_OUTSIDE) {
       const symbol = this.direct[byte]!
       if (symbol >= 0) {
-        const next = this.next(place, symbol)
+        const next = this.nextPlace(place, symbol)
         return next === DEAD ? DEAD : next * MAX_PARTIALS
       }
     }
@@ -76,11 +77,8 @@ export class TextTerminal implements Terminal {
     }
     const next = this.bytes.next(partial, byte)
     if (next === NO_CHARACTER) return DEAD
-    if (next >= 0) {
-      const hasWay = this.characters.ways(next).some(way => this.follow(place, way) !== DEAD)
-      return hasWay ? place * MAX_PARTIALS + next : DEAD
-    }
-    const target = this.follow(place, this.characters.classes(-2 - next))
+    if (next >= 0) return this.leastBehindPartial(place, next) < 0 ? DEAD : place * MAX_PARTIALS + next
+    const target = this.nextPlace(place, this.unlimited.characters.classes(-2 - next))
     return target === DEAD ? DEAD : target * MAX_PARTIALS
   }
 
@@ -94,42 +92,50 @@ export class TextTerminal implements Terminal {
     const place = (state / MAX_PARTIALS) | 0
     if (place < NUM_OUTSIDE) return place === BEFORE
     if (this.isJson || state !== place * MAX_PARTIALS) return true
-    for (let symbol = 0; symbol < this.automaton.numClasses; symbol++) {
-      if (this.next(place, symbol) !== DEAD) return true
-    }
-    return false
+    return this.unlimited.characters.all.some(classes => this.nextPlace(place, classes) !== DEAD)
   }
 
-  freeText(state: number): FreeText | undefined {
+  textPlace(state: number): TextPlace | undefined {
     const place = (state / MAX_PARTIALS) | 0
-    const isInside = place >= NUM_OUTSIDE && state === place * MAX_PARTIALS
-    if (!this.isJson || this.automaton !== ANY_TEXT || !isInside) return undefined
-    return { ...this.lengths.left(this.counts[place]!), countsUnits: this.countsUnits }
+    if (place < NUM_OUTSIDE || state !== place * MAX_PARTIALS) return undefined
+    const { min, max } = this.lengths.left(this.counts[place]!)
+    // characters that must still come leave the choice of all tokens to free text only
+    if (min > 0 && this.automaton !== ANY_TEXT) return { text: this, place, min: 0, max: Infinity }
+    return { text: this.unlimited, place: this.inner[place]!, min, max }
   }
 
-  /** Place behind a character, given by its classes: one, or two for a pair of surrogates. */
-  private follow(place: number, classes: readonly number[]): number {
-    let current = place
-    for (const symbol of classes) {
-      current = this.next(current, symbol)
-      if (current === DEAD) return DEAD
-    }
-    return current
+  classesOf(codePoints: readonly number[]): Int32Array {
+    return this.unlimited.classesOf(codePoints)
   }
 
-  private next(place: number, symbol: number): number {
+  /** Limits are looked after by `nextPlace`. */
+  leastBehind(): number {
+    return 0
+  }
+
+  leastBehindPartial(place: number, partial: number): number {
+    const { characters } = this.unlimited
+    return characters.ways(partial).some(classes => this.nextPlace(place, classes) !== DEAD) ? 0 : -1
+  }
+
+  nextPlace(place: number, classes: number): number {
+    const inner = this.inner[place]!
+    if (classes < 0) return this.computePlace(place, this.unlimited.nextPlace(inner, classes))
     const row = this.rows[place]!
-    const known = row[symbol]!
+    const known = row[classes]!
     if (known !== UNKNOWN) return known
-    const { table, numClasses } = this.automaton
-    const inner = table[this.inner[place]! * numClasses + symbol]!
-    const count = this.lengths.next(this.counts[place]!)
-    const next = inner >= 0 && this.lengths.canFinish(inner, count) ? this.placeOf(inner, count) : DEAD
-    row[symbol] = next
+    const next = this.computePlace(place, this.unlimited.nextPlace(inner, classes))
+    row[classes] = next
     return next
   }
 
-  private canEnd(place: number): boolean {
+  private computePlace(place: number, inner: number): number {
+    if (inner < 0) return DEAD
+    const count = this.lengths.next(this.counts[place]!)
+    return this.lengths.canFinish(inner, count) ? this.placeOf(inner, count) : DEAD
+  }
+
+  canEnd(place: number): boolean {
     return this.automaton.accepting[this.inner[place]!] === 1 && this.lengths.isEnough(this.counts[place]!)
   }
 

@@ -28,11 +28,6 @@ export function addToken(mask: TokenMask, id: number): void {
   mask[id >>> 5]! |= 1 << (id & 31)
 }
 
-/** Take one token out. */
-export function removeToken(mask: TokenMask, id: number): void {
-  mask[id >>> 5]! &= ~(1 << (id & 31))
-}
-
 /** Is a token in the set? */
 export function hasToken(mask: TokenMask, id: number): boolean {
   return ((mask[id >>> 5]! >>> (id & 31)) & 1) === 1
@@ -43,13 +38,27 @@ export function addNodeTokens({ tokens, twins }: TokenTrie, node: number, mask: 
   const id = tokens[node]!
   if (id < 0) return
   addToken(mask, id)
-  const more = twins.get(node)
-  if (more) for (const twin of more) addToken(mask, twin)
+  if (twins.size > 0) addTokens(mask, twins.get(id) ?? [])
 }
 
-/** List the tokens whose bytes lead to a node. */
+/** Take them out again. */
+export function removeNodeTokens({ tokens, twins }: TokenTrie, node: number, mask: TokenMask): void {
+  const id = tokens[node]!
+  if (id < 0) return
+  removeToken(mask, id)
+  if (twins.size > 0) for (const twin of twins.get(id) ?? []) removeToken(mask, twin)
+}
+
+/** List them. */
 export function pushNodeTokens({ tokens, twins }: TokenTrie, node: number, list: number[]): void {
-  if (tokens[node]! >= 0) list.push(tokens[node]!, ...(twins.get(node) ?? []))
+  const id = tokens[node]!
+  if (id < 0) return
+  list.push(id)
+  if (twins.size > 0) list.push(...(twins.get(id) ?? []))
+}
+
+function removeToken(mask: TokenMask, id: number): void {
+  mask[id >>> 5]! &= ~(1 << (id & 31))
 }
 
 /** Rule out (-Infinity) in place every token that is not in the set. */

@@ -1,6 +1,6 @@
-import { FreeTextTokens } from './free-text-tokens.js'
 import type { GrammarStates, Reading } from './grammar-states.js'
 import { DEAD, type Terminal } from './terminal.js'
+import { TextTokens } from './text-tokens.js'
 import {
   addNodeTokens,
   addTokens,
@@ -30,10 +30,10 @@ const MAX_LOCAL_MASKS = 512
  */
 export class TokenMasks {
   private readonly locals = new WeakMap<Terminal, Map<number, LocalTokens>>()
-  private readonly freeText: FreeTextTokens
+  private readonly texts: TextTokens
 
   constructor(readonly trie: TokenTrie) {
-    this.freeText = new FreeTextTokens(trie)
+    this.texts = new TextTokens(trie)
   }
 
   /** Tokens allowed in a state, uint32 with one bit a token. A new mask each time. */
@@ -48,7 +48,7 @@ export class TokenMasks {
     addTokens(mask, local.tokens)
     if (local.exits.length === 0) return
     const behind = states.stateBehind(reading)
-    if (behind === DEAD) return
+    if (behind === DEAD || states.state(behind).readings.length === 0) return
     for (const exit of local.exits) this.addBranch(states, behind, exit, mask)
   }
 
@@ -72,8 +72,8 @@ export class TokenMasks {
     }
     const found = known.get(state)
     if (found) return found
-    const free = terminal.freeText?.(state)
-    const local = free ? this.freeText.tokens(free) : this.walk(terminal, state)
+    const place = terminal.textPlace?.(state)
+    const local = place ? this.texts.tokens(place) : this.walk(terminal, state)
     if (known.size >= MAX_LOCAL_MASKS) known.delete(known.keys().next().value!)
     known.set(state, local)
     return local

@@ -12,7 +12,7 @@ import { ANY_TEXT, regexAutomaton, subtractAutomaton } from '../constraint/text-
 import { type Facets, propertySchemas } from './facets.js'
 import { schemaUnsupported } from './json-schema.js'
 import type { SchemaCompiler } from './schema-grammar.js'
-import { stringAutomaton, stringTerminal } from './string-grammar.js'
+import { automatonString, stringAutomaton, stringTerminal } from './string-grammar.js'
 
 interface Property {
   readonly name: string
@@ -75,12 +75,12 @@ function otherProperties(compiler: SchemaCompiler, facets: Facets) {
       ? automaton
       : subtractAutomaton(
           automaton,
-          regexAutomaton(compiler.options.countsUnits ? parseUnitRegex(known) : parseRegex(known), true),
+          regexAutomaton(compiler.options.matchesUnits ? parseUnitRegex(known) : parseRegex(known), true),
         )
   const key = terminalNode(
     fresh === ANY_TEXT
       ? stringTerminal(rule, compiler.options)
-      : stringTerminal(rule, compiler.options, fresh),
+      : automatonString(rule, compiler.options, fresh),
   )
   return { areClosed, allowsName, names, key }
 }

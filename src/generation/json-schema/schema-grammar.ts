@@ -25,8 +25,8 @@ export interface SchemaGrammarOptions {
    * says; true for schemas of libraries that cut off what they don't know.
    */
   readonly closesObjects?: boolean | undefined
-  /** Lengths and patterns are about UTF-16 units, as in JavaScript. Default false: code points, as JSON Schema says. */
-  readonly countsUnits?: boolean | undefined
+  /** Patterns are matched by UTF-16 units, as in JavaScript. Default false: by code points, as JSON Schema says. */
+  readonly matchesUnits?: boolean | undefined
 }
 
 /** Most different values of one schema. */

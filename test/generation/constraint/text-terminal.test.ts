@@ -50,15 +50,25 @@ describe('a JSON string', () => {
     )
   })
 
-  test('counts code points, or UTF-16 units as JavaScript does', () => {
-    const options = { minLength: 2, maxLength: 4 }
-    const [points, units] = [json(options), json({ ...options, countsUnits: true })]
+  test.each([false, true])('counts code points, whatever patterns match by (units: %s)', matchesUnits => {
+    const terminal = json({ minLength: 2, maxLength: 4, matchesUnits })
     fc.assert(
       fc.property(anyText, value => {
-        const bytes = encode(JSON.stringify(value))
         const count = [...value].length
-        expect(accepts(points, bytes)).toBe(count >= 2 && count <= 4)
-        expect(accepts(units, bytes)).toBe(value.length >= 2 && value.length <= 4)
+        expect(accepts(terminal, encode(JSON.stringify(value)))).toBe(count >= 2 && count <= 4)
+      }),
+    )
+  })
+
+  test('counts code points where a pattern is matched by units', () => {
+    const automaton = regexAutomaton(parseUnitRegex('^(?:[^a]{2})*$'), false)
+    const terminal = json({ automaton, minLength: 3, maxLength: 4, matchesUnits: true })
+    const unit = fc.constantFrom('a', 'é', '😀')
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 6 }), value => {
+        const [units, points] = [value.length, [...value].length]
+        const fits = !value.includes('a') && units % 2 === 0 && points >= 3 && points <= 4
+        expect(accepts(terminal, encode(JSON.stringify(value)))).toBe(fits)
       }),
     )
   })
@@ -72,7 +82,7 @@ describe('a JSON string', () => {
     '^\\p{Emoji}$',
     '^\\P{L}{2}',
   ])('matches %s by units where units count', source => {
-    const terminal = json({ automaton: regexAutomaton(parseUnitRegex(source), false), countsUnits: true })
+    const terminal = json({ automaton: regexAutomaton(parseUnitRegex(source), false), matchesUnits: true })
     const expected = new RegExp(source, /\\p/i.test(source) ? 'u' : '')
     const unit = fc.constantFrom('a', 'é', '😀', '𝒳', '\n', '"')
     fc.assert(
@@ -87,7 +97,16 @@ describe('no state is a dead end', () => {
   const terminals: readonly (readonly [string, TextTerminal])[] = [
     ['any', json()],
     ['lengths', json({ minLength: 3, maxLength: 5 })],
-    ['units', json({ minLength: 1, maxLength: 2, countsUnits: true })],
+    ['units', json({ minLength: 1, maxLength: 2, matchesUnits: true })],
+    [
+      'units of a pattern',
+      json({
+        automaton: regexAutomaton(parseUnitRegex('^(?:[^a]{2})*$'), false),
+        minLength: 3,
+        maxLength: 3,
+        matchesUnits: true,
+      }),
+    ],
     ['ascii', json({ automaton: pattern('^[a-z]+$'), maxLength: 4 })],
     ['high', json({ automaton: pattern('^[\\u{1F600}-\\u{1F64F}é]{2}$') })],
     ['pattern and length', json({ automaton: pattern('^(?:aa|bbb)*$'), minLength: 7, maxLength: 7 })],
