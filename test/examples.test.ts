@@ -24,6 +24,14 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
     /^.+\n\(\d+ tokens, all of them read\)\n.+\n\(\d+ tokens, [1-9]\d+ of them known\)\n.+\nsaved 2 messages\n$/,
   'prepared-image.mjs':
     /^3 tiles, 27 tokens\n(> .+\n.+ \(0 ms in the vision encoder\)\n){2}cosine with itself: 1\.000\n$/,
+  'sampling.mjs':
+    /^the same with its seed: true\nfirst token, likeliest: ".*" [01]\.\d\d, ".*" 0\.\d\d\nup to a comma \(stop\): A [^,]+\n$/,
+  'messages.mjs':
+    /^high: 27 tokens of the picture, as counted: true\nCOFFEE \$3\.50\nlow: 9 tokens of the picture, as counted: true\ntwo frames: 18 tokens\n$/,
+  'structured-output.mjs':
+    /^choice: {2}The star is (red|green|blue|yellow)\.\npattern: [A-Z]+ \$\d+\.\d\d\nschema: {2}\{"item":".+","price":[\d.]+.*\}, valid: true, seen as it grew: true\n$/,
+  'tools.mjs':
+    /^call: {3}inStock \{"item":"(COFFEE|TEA|CAKE)"\}\nresult: \{"item":"\1","left":\d+\}\nended: {2}tool-calls\nasked: {2}order, number of cups\nknown: {2}true\n$/,
   'grounding.mjs': /^I see a dog\.\na dog: 576 x 549 pixels at \(192, 270\)\n$/,
 }
 
