@@ -56,7 +56,7 @@ def patch_labels(marks, boxes, sizes):
 
 
 # Words and prices are longer than random strings, and the last to be learnt.
-KINDS = {"string": 0.10, "word": 0.16, "price": 0.12, "sum": 0.07, "shapes": 0.55}
+KINDS = {"string": 0.11, "word": 0.17, "price": 0.12, "sum": 0.08, "shapes": 0.52}
 
 
 def make_sample(rng, tokenizer, sizes, wide):

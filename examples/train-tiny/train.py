@@ -30,7 +30,7 @@ from nvlm_d import NVLMD, Sizes
 from tokenizer import Tokenizer, learn_merges
 
 VOCAB_MULTIPLE = 64
-HELD_OUT_SEED = 2_000_000_000  # seeds from here on are never trained on
+HELD_OUT_SEED = 4_000_000_000  # seeds from here on are never trained on, nor looked at while training
 
 
 class Teacher(torch.nn.Module):
@@ -122,7 +122,7 @@ def run(rank, world, options):
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
-        batches = samples.make_batches(rng, tokenizer, model.sizes, options.batch, 0.14 if progress > 0.12 else 0.02)
+        batches = samples.make_batches(rng, tokenizer, model.sizes, options.batch, 0.22 if progress > 0.12 else 0.02)
         window.append(accumulate(model, teacher, batches, 0.5 * (1 - progress)))
         average_gradients(parameters, world)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
