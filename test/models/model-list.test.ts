@@ -109,12 +109,12 @@ describe('InternVL of transformers', () => {
   })
 
   test.each([
-    ['a mean that is not taken', { vision_config: { use_mean_pooling: false } }, 'use_mean_pooling'],
-    ['a picture that is no square', { vision_config: { image_size: [448, 336] } }, 'image_size'],
-    ['features with the class token', { vision_feature_select_strategy: 'full' }, 'select_strategy'],
-  ])('%s is refused', (_, changes, field) => {
+    ['a mean that is not taken', {}, { use_mean_pooling: false }, 'use_mean_pooling'],
+    ['a picture that is no square', {}, { image_size: [448, 336] }, 'image_size'],
+    ['features with the class token', { vision_feature_select_strategy: 'full' }, {}, 'select_strategy'],
+  ])('%s is refused', (_, changes, tower, field) => {
     const fields = config as Record<string, object>
-    const vision_config = { ...fields.vision_config, ...(changes.vision_config ?? {}) }
+    const vision_config = { ...fields.vision_config, ...tower }
     expect(() => parse({ ...config, ...changes, vision_config })).toThrowError(new RegExp(field))
   })
 })
