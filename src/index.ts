@@ -19,6 +19,12 @@ export type { SamplingOptions } from './generation/sampling-options.js'
 export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/image-tiler-options.js'
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
+export {
+  type PublishedCheckpoint,
+  type PublishedLanguageModel,
+  type PublishedVisionTower,
+  publishedCheckpoints,
+} from './models/published-checkpoints.js'
 export type { CacheOptions } from './nvlm/cache-options.js'
 export { type ChatInput, type ChatOptions, ChatSession, type SendOptions } from './nvlm/chat-session.js'
 export type { FinishReason, GenerateResult, ImageEmbeddings, Timings, Usage } from './nvlm/engine-client.js'

@@ -4,6 +4,7 @@ import type { RandomAccessFile } from '../platform/platform.js'
 import { damagedFile } from './damaged-file.js'
 import { baseName, quoted } from './file-name.js'
 import { parseJson } from './json.js'
+import type { PackedMatrix } from './packed-matrix.js'
 import { parseTensorEntry } from './safetensors-entry.js'
 
 /** Where one tensor lies in a safetensors file. Data are little-endian, row-major, not necessarily aligned. */
@@ -17,6 +18,8 @@ export interface TensorInfo {
   /** First byte, counted from the start of the file. */
   readonly offset: number
   readonly byteLength: number
+  /** The parts of a matrix that was quantised before it was published; `shape` is then that of the weights. */
+  readonly packed?: PackedMatrix | undefined
 }
 
 /** Everything a safetensors file says before its data. */

@@ -1,4 +1,4 @@
-import { BLOCK_SIZE, blockFormats, blockRowBytes } from '../formats/blocks/block-format.js'
+import { blockFormats, blockRowBytes } from '../formats/blocks/block-format.js'
 import { type OnnxDataType, onnxDataTypes } from '../formats/onnx/onnx-model.js'
 import type { GraphBuilder, Value } from './graph-builder.js'
 import { slice } from './ops.js'
@@ -93,7 +93,7 @@ function multiplyBlocks(graph: GraphBuilder, product: Multiplication<BlockPlace>
   const { key, place, x, bias, columns, compute } = product
   const { file, rows } = place
   const { bits } = blockFormats[place.dtype]
-  const bytes = blockRowBytes(place.dtype, columns)
+  const bytes = blockRowBytes(place.dtype, columns, place.blockSize)
   const array = (name: string, type: OnnxDataType, dims: readonly number[], offset: number, length: number) =>
     graph.external(`${key}.${name}`, type, dims, { file, offset, byteLength: rows * length })
   const codes = [rows, bytes.numBlocks, bytes.codes / bytes.numBlocks]
@@ -108,7 +108,7 @@ function multiplyBlocks(graph: GraphBuilder, product: Multiplication<BlockPlace>
   const accuracy = compute.blockInput === 'int8' ? { accuracy_level: 4 } : { accuracy_level: 0 }
   const y = graph.op('MatMulNBits', place.zeroPointsOffset === undefined ? inputs.slice(0, 3) : inputs, {
     domain: 'com.microsoft',
-    attributes: { K: columns, N: rows, bits, block_size: BLOCK_SIZE, ...accuracy },
+    attributes: { K: columns, N: rows, bits, block_size: place.blockSize, ...accuracy },
   })
   return bias === undefined ? y : graph.op('Add', [y, bias])
 }

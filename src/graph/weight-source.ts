@@ -38,6 +38,8 @@ export interface FloatPlace {
 /** Where a matrix in blocks lies: three arrays of one file. */
 export interface BlockPlace {
   readonly dtype: BlockDType
+  /** Weights of a row that share a scale. */
+  readonly blockSize: number
   readonly file: string
   /** First byte of the codes. */
   readonly offset: number
@@ -58,11 +60,19 @@ export interface GraphCompute {
   readonly blockInput: 'int8' | 'float32'
 }
 
+/** What a graph must know of a stored tensor. */
+export interface StoredWeight {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** Is it a matrix in blocks already, which can be multiplied with and nothing else? */
+  readonly packed?: object | undefined
+}
+
 /** The weights that a graph is built on. */
 export interface WeightSource {
   readonly compute: GraphCompute
   /** Type and shape of a stored tensor, by its full name; undefined if there is none. */
-  stored(name: string): { readonly dtype: DType; readonly shape: readonly number[] } | undefined
+  stored(name: string): StoredWeight | undefined
   /**
    * Where a part of a stored tensor lies: in one piece or, if that were too large for a file, in several, by rows.
    * `dtype` of a plain part is that of floats.

@@ -71,7 +71,7 @@ export class Weights {
     const { shape, bias, use = 'linear' } = options
     const rows = options.rows ?? { first: 0, count: shape[0] }
     const columns = options.columns ?? shape[1]
-    this.check(name, shape, rows)
+    this.check(name, shape, rows, columns)
     const pieces = this.source.place(this.prefix + name, { use, rows, columns })
     const { compute } = this.source
     const [only, ...others] = pieces
@@ -101,10 +101,10 @@ export class Weights {
     return `${this.prefix}${name}${range}`
   }
 
-  private check(name: string, shape: readonly number[], rows: RowRange): void {
+  /** @param columns - those that are multiplied with; absent for a weight that is read as floats */
+  private check(name: string, shape: readonly number[], rows: RowRange, columns?: number): void {
     const stored = this.source.stored(this.prefix + name)
     if (stored === undefined) {
-      this.refuseQuantised(name)
       throw new NVLMError('MODEL_INVALID', `the checkpoint has no tensor "${this.prefix}${name}"`, {
         hint: 'config.json and the weight files do not belong together, or a file is missing: download the model again.',
       })
@@ -116,7 +116,8 @@ export class Weights {
         { hint: 'config.json and the weight files do not belong together: download the model again.' },
       )
     }
-    if (!isFloat(stored.dtype)) {
+    const isWhole = rows.first === 0 && rows.count === shape[0] && columns === shape[1]
+    if (!isFloat(stored.dtype) && !(stored.packed !== undefined && isWhole)) {
       throw new NVLMError(
         'MODEL_UNSUPPORTED',
         `tensor "${this.prefix}${name}" is ${stored.dtype}; read are F32, F16 and BF16`,
@@ -126,24 +127,7 @@ export class Weights {
     if (rows.first + rows.count > shape[0]!)
       throw new RangeError(`rows of ${name} end at ${rows.first + rows.count} of ${shape[0]}`)
   }
-
-  private refuseQuantised(name: string): void {
-    const found = QUANTISED.map(word => this.prefix + name.replace(/weight$/, word)).find(
-      other => this.source.stored(other) !== undefined,
-    )
-    if (found === undefined) return
-    throw new NVLMError(
-      'MODEL_UNSUPPORTED',
-      `tensor "${found}" is quantised already; read are F32, F16 and BF16`,
-      {
-        hint: 'Take the checkpoint that it was made from, and quantise that with the dtype q4 or q8.',
-      },
-    )
-  }
 }
-
-/** What stands in place of `.weight` where AWQ and GPTQ, or compressed-tensors have quantised it. */
-const QUANTISED = ['qweight', 'weight_packed']
 
 /** Can a graph read this stored type? */
 export function isFloat(dtype: DType): dtype is FloatPlace['dtype'] {

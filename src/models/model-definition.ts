@@ -4,6 +4,7 @@ import type { LlamaDecoderConfig, LlamaNames } from '../graph/towers/llama-confi
 import type { MlpProjectorConfig, MlpProjectorNames } from '../graph/towers/mlp-projector.js'
 import type { PromptFormat } from '../tokenizer/prompt-format.js'
 import type { TokenizerOptions } from '../tokenizer/tokenizer.js'
+import type { PackedSettings } from './quantization.js'
 
 /** How pictures are cut for a model. */
 export interface TilingConfig {
@@ -66,6 +67,8 @@ export interface ModelConfig {
   /** The ways in which its tensors may be called; that one counts whose embedding table the checkpoint has. */
   readonly weightNames: readonly WeightNames[]
   readonly promptFormat: PromptFormat
+  /** How its matrices were quantised before it was published; undefined for floats. */
+  readonly packed?: PackedSettings | undefined
   /** In what its tokenizer differs from the default. */
   readonly tokenizer?: Pick<TokenizerOptions, 'skipHashMerges'> | undefined
 }

@@ -3,8 +3,8 @@ import { internvl } from './internvl/internvl.js'
 import { internvlNative } from './internvl/native.js'
 import type { ConfigFiles, ModelConfig, ModelDefinition } from './model-definition.js'
 import { nvlmD } from './nvlm/nvlm-d.js'
+import { parseQuantization } from './quantization.js'
 import { qwen2 } from './qwen2/qwen2.js'
-import { requireUnquantised } from './require-unquantised.js'
 
 /** Every model family that runs. */
 export const modelDefinitions: readonly ModelDefinition[] = [nvlmD, internvl, internvlNative, qwen2]
@@ -20,8 +20,7 @@ export function parseModelConfig(files: ConfigFiles): ModelConfig {
     typeof config === 'object' && config !== null && 'model_type' in config ? config.model_type : undefined
   const definition = modelDefinitions.find(({ modelTypes }) => modelTypes.some(known => known === modelType))
   if (definition !== undefined) {
-    requireUnquantised(config, source)
-    return definition.parseConfig(files)
+    return { ...definition.parseConfig(files), packed: parseQuantization(config, source) }
   }
   const known = modelDefinitions.map(({ family, modelTypes }) => `${modelTypes.join(', ')} (${family})`)
   throw new NVLMError(

@@ -40,7 +40,9 @@ export function modelNeeds(
       const isTable = !model.config.decoder.tieWordEmbeddings && tensor.name === table
       if (isTable) continue
       const isFloat = place.dtype !== 'q8' && place.dtype !== 'q4'
-      const bytes = rowBytesOf(place.dtype, place.columns) * rows.count
+      const bytes =
+        rowBytesOf(place.dtype, place.columns, 'blockSize' in place ? place.blockSize : undefined) *
+        rows.count
       stored += bytes
       widened += isFloat ? place.columns * rows.count * 4 : bytes
     }

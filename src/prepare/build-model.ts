@@ -8,6 +8,7 @@ import { parseModelConfig } from '../models/model-list.js'
 import type { Files } from '../platform/platform.js'
 import { buildGraphs } from './build-graphs.js'
 import { areDummyHeadsZero } from './dummy-heads.js'
+import { withPackedMatrices } from './packed-tensors.js'
 import type { RunnableModel } from './runnable-model.js'
 import { dtypePresets } from './stage-dtypes.js'
 import { type PlacedWeights, placeWeights } from './weight-places.js'
@@ -38,7 +39,7 @@ export interface BuiltModel extends RunnableModel {
  */
 export async function readCheckpoint(files: Files, folder: string): Promise<CheckpointModel> {
   const config = await readModelConfig(files, folder)
-  const checkpoint = await openCheckpoint(files, folder)
+  const checkpoint = withPacked(await openCheckpoint(files, folder), config)
   const names = chooseNames(config.weightNames, checkpoint)
   const dropsDummyHeads =
     config.vision !== undefined &&
@@ -98,6 +99,11 @@ export async function readModelConfig(files: Files, folder: string): Promise<Mod
 async function readSettings(files: Files, path: string): Promise<unknown> {
   const bytes = await files.read(path, MAX_CONFIG_BYTES)
   return parseJson(bytes, { path, maxBytes: MAX_CONFIG_BYTES, largeIntegers: 'round' })
+}
+
+function withPacked(checkpoint: SafetensorsCheckpoint, { packed }: ModelConfig): SafetensorsCheckpoint {
+  if (packed === undefined) return checkpoint
+  return { ...checkpoint, tensors: withPackedMatrices(checkpoint.tensors, packed) }
 }
 
 /** The names whose embedding table the checkpoint has; otherwise the first, whose missing tensors are then reported. */

@@ -1,7 +1,7 @@
 import { bytesPerElement } from '../core/dtypes.js'
 import { invariant } from '../core/errors.js'
 import { numElements } from '../core/tensor.js'
-import { blockRowBytes } from '../formats/blocks/block-format.js'
+import { BLOCK_SIZE, blockRowBytes } from '../formats/blocks/block-format.js'
 import type { TensorInfo } from '../formats/safetensors.js'
 import type {
   BlockPlace,
@@ -74,17 +74,21 @@ export class WeightLayout {
   place(name: string, part: WeightPart, dtype: WeightPlace['dtype'] | undefined): readonly WeightPlace[] {
     const tensor = this.tensors.get(name)
     invariant(tensor, `tensor ${name} was found before it is laid out`)
-    const format = dtype ?? (tensor.dtype as FloatPlace['dtype'])
+    // a matrix in blocks stays as it is, whatever is wanted
+    const format = tensor.packed ? 'q4' : (dtype ?? (tensor.dtype as FloatPlace['dtype']))
+    const blockSize = tensor.packed?.groupSize
     const { rows, columns } = part
     const key = `${name} ${rows.first} ${rows.count} ${columns} ${format}`
     const known = this.placed.get(key)
     if (known !== undefined) return known
     const storedColumns = numElements(tensor.shape.slice(1))
-    const maxRows = Math.max(1, Math.floor((this.maxFileBytes - 3 * ALIGNMENT) / rowBytesOf(format, columns)))
+    const maxRows = tensor.packed
+      ? rows.count
+      : Math.max(1, Math.floor((this.maxFileBytes - 3 * ALIGNMENT) / rowBytesOf(format, columns, blockSize)))
     const places: WeightPlace[] = []
     for (let done = 0; done < rows.count; done += maxRows) {
       const count = Math.min(maxRows, rows.count - done)
-      const place = this.allocate(format, count, columns)
+      const place = this.allocate(format, count, columns, blockSize)
       places.push(place)
       this.steps.push({ tensor, rows: { first: rows.first + done, count }, storedColumns, place })
     }
@@ -92,18 +96,24 @@ export class WeightLayout {
     return places
   }
 
-  private allocate(dtype: WeightPlace['dtype'], rows: number, columns: number): WeightPlace {
+  private allocate(
+    dtype: WeightPlace['dtype'],
+    rows: number,
+    columns: number,
+    blockSize = BLOCK_SIZE,
+  ): WeightPlace {
     if (dtype !== 'q8' && dtype !== 'q4') {
       const byteLength = rows * columns * bytesPerElement[dtype]
       const { file, offsets } = this.reserve([byteLength])
       return { dtype, file, offset: offsets[0]!, rows, columns } satisfies FloatPlace
     }
-    const bytes = blockRowBytes(dtype, columns)
+    const bytes = blockRowBytes(dtype, columns, blockSize)
     const lengths = [bytes.codes, bytes.scales, bytes.zeroPoints].filter(length => length > 0)
     const { file, offsets } = this.reserve(lengths.map(length => length * rows))
     const [offset, scalesOffset, zeroPointsOffset] = offsets
     return {
       dtype,
+      blockSize,
       file,
       offset: offset!,
       scalesOffset: scalesOffset!,
@@ -135,9 +145,9 @@ export class WeightLayout {
 }
 
 /** Bytes of one stored row, all its arrays together. */
-export function rowBytesOf(dtype: WeightPlace['dtype'], columns: number): number {
+export function rowBytesOf(dtype: WeightPlace['dtype'], columns: number, blockSize = BLOCK_SIZE): number {
   if (dtype !== 'q8' && dtype !== 'q4') return columns * bytesPerElement[dtype]
-  const bytes = blockRowBytes(dtype, columns)
+  const bytes = blockRowBytes(dtype, columns, blockSize)
   return bytes.codes + bytes.scales + bytes.zeroPoints
 }
 

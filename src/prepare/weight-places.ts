@@ -47,6 +47,15 @@ class CheckpointWeights implements WeightSource {
   place(name: string, { rows }: WeightPart): readonly FloatPlace[] {
     const tensor = this.tensors.get(name)
     invariant(tensor, `tensor ${name} was found before it is placed`)
+    if (tensor.packed) {
+      throw new NVLMError(
+        'MODEL_UNSUPPORTED',
+        `tensor "${name}" is quantised in the order of ${tensor.packed.layout}`,
+        {
+          hint: 'Prepare the checkpoint first, which puts it in the order of the engine: nvlm prepare <folder> --dtype q4 --out <folder>.',
+        },
+      )
+    }
     const dtype = tensor.dtype as FloatPlace['dtype']
     const columns = numElements(tensor.shape.slice(1))
     const offset = tensor.offset + rows.first * columns * bytesPerElement[dtype]

@@ -2,9 +2,12 @@ import { bytesPerElement } from '../core/dtypes.js'
 import { invariant } from '../core/errors.js'
 import { blockRowBytes } from '../formats/blocks/block-format.js'
 import type { RoundingName } from '../formats/blocks/rounding.js'
+import type { PackedMatrix } from '../formats/packed-matrix.js'
+import { repackMatrix } from '../formats/repack-matrix.js'
+import type { TensorInfo } from '../formats/safetensors.js'
 import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
 import type { DataFileWriter, Files, FolderWriter, RandomAccessFile } from '../platform/platform.js'
-import type { SlabConverter } from './convert-slab.js'
+import type { ConvertedSlab, SlabConverter } from './convert-slab.js'
 import type { ConversionStep, DataFilePlan } from './weight-layout.js'
 
 /** Weights converted at a time by one thread. A slab is whole rows, so it may be larger if a row is. */
@@ -93,7 +96,8 @@ class WeightWriterRun {
     const { steps, finished } = this.writing
     for (const [index, step] of steps.entries()) {
       if (finished.has(index)) continue
-      const maxRows = Math.max(1, Math.floor(SLAB_WEIGHTS / Math.max(1, step.storedColumns)))
+      const rowsOfSlab = Math.max(1, Math.floor(SLAB_WEIGHTS / Math.max(1, step.storedColumns)))
+      const maxRows = step.tensor.packed ? step.rows.count : rowsOfSlab
       this.pending.set(index, Math.ceil(step.rows.count / maxRows))
       for (let first = 0; first < step.rows.count; first += maxRows) {
         yield { index, step, first, rows: Math.min(maxRows, step.rows.count - first) }
@@ -102,9 +106,33 @@ class WeightWriterRun {
   }
 
   private async write(slab: Slab): Promise<void> {
-    const { signal, converter, rounding, onProgress } = this.writing
+    const { signal, onProgress } = this.writing
     signal?.throwIfAborted()
-    const { step, first, rows } = slab
+    const { step, first } = slab
+    const { tensor, place } = step
+    const arrays = tensor.packed ? await this.repack(tensor.packed) : await this.convert(slab)
+    const target = this.targets.get(place.file)!
+    for (const [index, { offset, rowBytes }] of arraysOf(place).entries()) {
+      await target.write(offset + first * rowBytes, arrays[index]!)
+    }
+    this.doneBytes += bytesOfRows(step, slab.rows)
+    onProgress(this.doneBytes)
+    await this.countDown(slab)
+  }
+
+  /** All of a matrix that is in blocks already. */
+  private async repack(packed: PackedMatrix): Promise<ConvertedSlab> {
+    const read = async (tensor: TensorInfo) =>
+      (await this.source(tensor.file)).read(tensor.offset, tensor.byteLength)
+    return repackMatrix(packed, {
+      codes: await read(packed.codes),
+      scales: await read(packed.scales),
+      zeroPoints: packed.zeroPoints && (await read(packed.zeroPoints)),
+    })
+  }
+
+  private async convert({ step, first, rows }: Slab): Promise<ConvertedSlab> {
+    const { converter, rounding } = this.writing
     const { tensor, storedColumns, place } = step
     const from = tensor.dtype as FloatPlace['dtype']
     const rowBytes = storedColumns * bytesPerElement[from]
@@ -112,20 +140,11 @@ class WeightWriterRun {
     const start = tensor.offset + (step.rows.first + first) * rowBytes
     const bytes = (await source.read(start, rows * rowBytes)) as Uint8Array<ArrayBuffer>
     const isCopy = place.dtype === from && place.columns === storedColumns
-    const numBytes = bytes.byteLength
-    const arrays = isCopy
-      ? [bytes]
-      : await converter.convert({
-          ...{ name: tensor.name, bytes, from, to: place.dtype, rows, storedColumns, rounding },
-          columns: place.columns,
-        })
-    const target = this.targets.get(place.file)!
-    for (const [index, { offset, rowBytes }] of arraysOf(place).entries()) {
-      await target.write(offset + first * rowBytes, arrays[index]!)
-    }
-    this.doneBytes += numBytes
-    onProgress(this.doneBytes)
-    await this.countDown(slab)
+    if (isCopy) return [bytes]
+    return converter.convert({
+      ...{ name: tensor.name, bytes, from, to: place.dtype, rows, storedColumns, rounding },
+      columns: place.columns,
+    })
   }
 
   private async countDown({ index, step }: Slab): Promise<void> {
@@ -158,8 +177,12 @@ class WeightWriterRun {
 }
 
 /** Bytes that are read for a step. */
-export function bytesOfStep({ tensor, rows, storedColumns }: ConversionStep): number {
-  return rows.count * storedColumns * bytesPerElement[tensor.dtype]
+export function bytesOfStep(step: ConversionStep): number {
+  return bytesOfRows(step, step.rows.count)
+}
+
+function bytesOfRows({ tensor, storedColumns }: ConversionStep, rows: number): number {
+  return tensor.packed ? tensor.packed.codes.byteLength : rows * storedColumns * bytesPerElement[tensor.dtype]
 }
 
 /** The arrays of a place: where each begins and what a row takes. */
@@ -167,7 +190,7 @@ function arraysOf(place: WeightPlace): readonly { readonly offset: number; reado
   if (place.dtype !== 'q8' && place.dtype !== 'q4') {
     return [{ offset: place.offset, rowBytes: place.columns * bytesPerElement[place.dtype] }]
   }
-  const bytes = blockRowBytes(place.dtype, place.columns)
+  const bytes = blockRowBytes(place.dtype, place.columns, place.blockSize)
   const arrays = [
     { offset: place.offset, rowBytes: bytes.codes },
     { offset: place.scalesOffset, rowBytes: bytes.scales },

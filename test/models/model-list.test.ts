@@ -35,17 +35,26 @@ test('an unknown language model is refused with those that run', () => {
   )
 })
 
-describe('weights that are quantised already are refused by the name of the method', () => {
-  test.each(['awq', 'gptq', 'compressed-tensors', 'bitsandbytes'])('%s', method => {
-    const quantization_config = { quant_method: method, bits: 4, group_size: 128 }
-    const config = publishedConfig(row('InternVL2_5-8B'))
-    const refusal = expect.objectContaining({
-      code: 'MODEL_UNSUPPORTED',
-      message: expect.stringContaining(`"${method}"`),
-      hint: expect.stringContaining('--dtype q4'),
-    })
-    expect(() => parse({ ...config, quantization_config })).toThrowError(refusal)
-    expect(() => parse(withLanguage('InternVL2_5-8B', { quantization_config }))).toThrowError(refusal)
+describe('weights that were quantised before they were published', () => {
+  const awq = { quant_method: 'awq', bits: 4, group_size: 128, version: 'GEMM' }
+  const config = publishedConfig(row('InternVL2_5-8B'))
+
+  test('are read where their settings can be, whatever part names them', () => {
+    const settings = { layout: 'awq', groupSize: 128 }
+    expect(parse({ ...config, quantization_config: awq }).packed).toEqual(settings)
+    expect(parse(withLanguage('InternVL2_5-8B', { quantization_config: awq })).packed).toEqual(settings)
+    expect(parse({ ...config, quantization_config: null }).packed).toBeUndefined()
+  })
+
+  test.each(['bitsandbytes', 'fp8', 'toString'])('are refused if quantised by %s', method => {
+    const quantization_config = { ...awq, quant_method: method }
+    expect(() => parse({ ...config, quantization_config })).toThrowError(
+      expect.objectContaining({
+        code: 'MODEL_UNSUPPORTED',
+        message: expect.stringMatching(new RegExp(`"${method}".*awq, gptq, compressed-tensors`)),
+        hint: expect.stringContaining('--dtype q4'),
+      }),
+    )
   })
 })
 

@@ -34,12 +34,12 @@ export interface BlockRowBytes {
 }
 
 /** @param columns - weights of a row, without padding */
-export function blockRowBytes(dtype: BlockDType, columns: number): BlockRowBytes {
+export function blockRowBytes(dtype: BlockDType, columns: number, blockSize = BLOCK_SIZE): BlockRowBytes {
   const { bits, hasZeroPoints } = blockFormats[dtype]
-  const numBlocks = Math.ceil(columns / BLOCK_SIZE)
+  const numBlocks = Math.ceil(columns / blockSize)
   return {
     numBlocks,
-    codes: (numBlocks * BLOCK_SIZE * bits) / 8,
+    codes: (numBlocks * blockSize * bits) / 8,
     scales: numBlocks * 4,
     zeroPoints: hasZeroPoints ? Math.ceil((numBlocks * bits) / 8) : 0,
   }
