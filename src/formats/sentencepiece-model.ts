@@ -23,7 +23,10 @@ export interface SentencePieceModel {
   readonly unknownSurface: string
   /** The rewriting table, empty for none. */
   readonly charsMap: Uint8Array
+  /** Is a space put before every run of text? */
   readonly addsDummyPrefix: boolean
+  /** Is a space at the start of decoded text taken away? */
+  readonly dropsFirstSpace: boolean
   readonly removesExtraSpaces: boolean
 }
 
@@ -79,6 +82,7 @@ export function parseSentencePieceModel(bytes: Uint8Array, name: string): Senten
     unknownSurface: textOf(trainer, 44, ' \u2047 ', name),
     charsMap: charsMap instanceof Uint8Array ? charsMap : new Uint8Array(0),
     addsDummyPrefix: numberOf(normalizer, 3, 1) === 1,
+    dropsFirstSpace: numberOf(normalizer, 3, 1) === 1,
     removesExtraSpaces: numberOf(normalizer, 4, 1) === 1,
   }
 }

@@ -60,22 +60,24 @@ export function parseTemplateTokens(json: unknown): readonly string[] {
   return single.slice(0, at).map(part => String(fieldOf(fieldOf(part, 'SpecialToken'), 'id')))
 }
 
-function requireEqual(what: string, found: unknown, expected: unknown): void {
+/** @throws {NVLMError} MODEL_UNSUPPORTED if a part of a tokenizer.json is not what is built */
+export function requireEqual(what: string, found: unknown, expected: unknown): void {
   if (found !== expected) throw unsupported(what, found, quoted(String(expected)))
 }
 
-function unsupported(what: string, found: unknown, supported: string): NVLMError {
+/** The error about a part of a tokenizer.json that is not built. */
+export function unsupported(what: string, found: unknown, supported: string): NVLMError {
   return new NVLMError(
     'MODEL_UNSUPPORTED',
     `tokenizer.json: ${what} is ${quoted(String(found))}, supported is ${supported}`,
     {
-      hint: 'Supported are the byte-level BPE tokenizers of Qwen2 and Llama 3, and tokenizer.model files of SentencePiece.',
+      hint: 'Supported are the byte-level BPE tokenizers of Qwen2 and Llama 3, and SentencePiece models of kind BPE.',
     },
   )
 }
 
 /** Merges as `"a b"` (until tokenizers 0.19) or `["a", "b"]` (from 0.20 on). */
-function parseMergeList(merges: unknown): (readonly [string, string])[] {
+export function parseMergeList(merges: unknown): (readonly [string, string])[] {
   if (!Array.isArray(merges)) {
     throw new NVLMError('MODEL_INVALID', 'tokenizer.json: model.merges is not a list; download it again')
   }

@@ -6,6 +6,7 @@ import type { BaseTokenizer } from './base-tokenizer.js'
 import { type BaseVocabulary, byteLevelTokenizer, parseMerges } from './byte-level-vocabulary.js'
 import { parseAddedTokens, parseEosToken, parseFirstTokens } from './parse-added-tokens.js'
 import { parseTokenizerJson } from './parse-tokenizer-json.js'
+import { isPiecesJson, parsePiecesJson } from './sentencepiece/parse-pieces-json.js'
 import { SentencePieceTokenizer } from './sentencepiece/sentencepiece-tokenizer.js'
 import { invalidId, MAX_TOKEN_ID } from './token-id.js'
 import { fieldOf, isFastClass, isQwen2Class, type TokenizerFiles } from './tokenizer-files.js'
@@ -39,7 +40,11 @@ export interface VocabularyOptions {
  */
 export function parseVocabulary(files: TokenizerFiles, options: VocabularyOptions): Vocabulary {
   requireSupported(files.tokenizerConfig)
-  return usesSentencePiece(files) ? parsePieces(files) : parseByteLevel(files, options)
+  if (usesSentencePiece(files)) return parsePieces(files)
+  const { tokenizerJson } = files
+  if (tokenizerJson !== undefined && isPiecesJson(tokenizerJson))
+    return parseListedPieces(files, tokenizerJson)
+  return parseByteLevel(files, options)
 }
 
 /** Of a folder with both, slow classes load the one and `PreTrainedTokenizerFast` the other. */
@@ -72,6 +77,16 @@ function parsePieces(files: TokenizerFiles): Vocabulary {
   const addedTokens = [...named, ...control]
   const reserved = new Set(addedTokens.map(({ id }) => id))
   return complete(files, new SentencePieceTokenizer(model, reserved, name), addedTokens)
+}
+
+/** A SentencePiece model as a tokenizer.json spells it. */
+function parseListedPieces(files: TokenizerFiles, tokenizerJson: unknown): Vocabulary {
+  const { model, rankOf } = parsePiecesJson(tokenizerJson)
+  const ids = new Map(model.pieces.map(({ text }, id) => [text, id]))
+  const addedTokens = parseAddedTokens(files, ids)
+  const reserved = new Set(addedTokens.map(({ id }) => id))
+  const base = new SentencePieceTokenizer(model, reserved, 'tokenizer.json', rankOf)
+  return complete(files, base, addedTokens)
 }
 
 function complete(

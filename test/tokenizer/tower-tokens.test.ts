@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openTokenizer } from '../../src/nvlm/open-tokenizer.js'
 import { nodeFiles } from '../../src/platform/node/files.js'
+import type { PromptFormat } from '../../src/tokenizer/prompt-format.js'
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js'
 
 interface TokenCase {
@@ -16,6 +17,8 @@ const root = fileURLToPath(new URL('../golden/towers/', import.meta.url))
 const golden = JSON.parse(readFileSync(`${root}tokens.json`, 'utf8')) as {
   readonly internlm2: readonly TokenCase[]
   readonly pieces: readonly TokenCase[]
+  readonly listed: readonly TokenCase[]
+  readonly listedFirst: readonly number[]
   readonly llama3: readonly Omit<TokenCase, 'decoded'>[]
   readonly llama3First: readonly number[]
   readonly chat: { readonly prompt: string; readonly ids: readonly number[] }
@@ -82,6 +85,38 @@ describe('SentencePiece that rewrites characters and puts a space first', () => 
   test.each(golden.pieces)('$text', one => {
     expect(pieces.encode(one.text)).toEqual(one.ids)
     expect(pieces.decode(one.ids)).toBe(one.decoded)
+  })
+})
+
+describe('SentencePiece spelled in a tokenizer.json', () => {
+  const json = JSON.parse(readFileSync(`${root}pieces.json`, 'utf8')) as Readonly<Record<string, object>>
+  const tokenizerConfig = { tokenizer_class: 'LlamaTokenizerFast' }
+  const listed = Tokenizer.fromFiles({ tokenizerJson: json, tokenizerConfig })
+
+  test.each(golden.listed)('$text', one => {
+    expect(listed.encode(one.text)).toEqual(one.ids)
+    expect(listed.decode(one.ids)).toBe(one.decoded)
+  })
+
+  test('prompts begin with the begin of text', () => {
+    const format: PromptFormat = {
+      ...{ imageToken: undefined, stopTokens: ['</s>'] },
+      writePrompt: () => [{ text: 'a', isControl: false }],
+    }
+    const tokenizer = Tokenizer.fromFiles({ tokenizerJson: json, tokenizerConfig }, format)
+    expect(tokenizer.encodePrompt([]).slice(0, 1)).toEqual(golden.listedFirst)
+  })
+
+  test.each([
+    ['prepend_scheme', { pre_tokenizer: { ...json.pre_tokenizer, prepend_scheme: 'first' } }],
+    ['split', { pre_tokenizer: { ...json.pre_tokenizer, split: true } }],
+    ['normalizer', { normalizer: { type: 'NFKC' } }],
+    ['ignore_merges', { model: { ...json.model, ignore_merges: true } }],
+  ])('another %s is refused', (part, changes) => {
+    const tokenizerJson = { ...json, ...changes }
+    expect(() => Tokenizer.fromFiles({ tokenizerJson, tokenizerConfig })).toThrowError(
+      expect.objectContaining({ code: 'MODEL_UNSUPPORTED', message: expect.stringContaining(part) }),
+    )
   })
 })
 

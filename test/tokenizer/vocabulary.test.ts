@@ -82,7 +82,7 @@ describe('other kinds of tokenizer are refused by name', () => {
     ],
     ['lstrip', withDecoder({ 456: { content: '<a>', lstrip: true } }), 'token "<a>" has lstrip'],
     ['model', editJson(['model', 'type'], 'Unigram'), 'model.type is "Unigram"'],
-    ['byte fallback', editJson(['model', 'byte_fallback'], true), 'model.byte_fallback is "true"'],
+    ['byte fallback', editJson(['model', 'byte_fallback'], true), 'pre_tokenizer type is "Sequence"'],
     ['dropout', editJson(['model', 'dropout'], 0.1), 'model.dropout is "0.1"'],
     ['normalizer', editJson(['normalizer'], { type: 'NFKC' }), 'normalizer.type is "NFKC"'],
     ['word pattern', editJson(['pre_tokenizer'], byteLevel), 'pre_tokenizer pattern'],

@@ -3,20 +3,22 @@ import { popHeap, pushHeap } from '../number-heap.js'
 /** Room for positions in a heap key `rank * MAX_POSITIONS + position`, which stays below 2^53. */
 const MAX_POSITIONS = 2 ** 31
 
+/** Rank of a pair; `undefined` if it does not merge. */
+export type RankOf = (left: string, right: string) => number | undefined
+
 /**
  * BPE as SentencePiece does it: of all pairs the one with the lowest rank merges, the leftmost among equals, one
  * at a time, over the whole of the text.
  *
  * @param symbols - the text, character by character or longer
  * @param isFrozen - symbols that never merge
- * @param rankOf - rank of a merged text; `undefined` if it is no piece
  * @returns the merged symbols
  * @see google/sentencepiece `src/bpe_model.cc`, `Model::SampleEncode`
  */
 export function mergeSymbols(
   symbols: readonly string[],
   isFrozen: (symbol: string) => boolean,
-  rankOf: (text: string) => number | undefined,
+  rankOf: RankOf,
 ): readonly string[] {
   const texts: (string | undefined)[] = [...symbols]
   const before = Int32Array.from(symbols, (_, position) => position - 1)
@@ -28,7 +30,7 @@ export function mergeSymbols(
     const right = position < 0 ? undefined : texts[after[position]!]
     if (position >= 0) ranks[position] = -1
     if (left === undefined || right === undefined || isFrozen(left) || isFrozen(right)) return
-    const rank = rankOf(left + right)
+    const rank = rankOf(left, right)
     if (rank === undefined) return
     ranks[position] = rank
     pushHeap(heap, rank * MAX_POSITIONS + position)

@@ -2,7 +2,7 @@ import { NVLMError } from '../../core/errors.js'
 import { CharsMap } from '../../formats/sentencepiece-chars-map.js'
 import type { SentencePieceModel } from '../../formats/sentencepiece-model.js'
 import type { BaseTokenizer } from '../base-tokenizer.js'
-import { mergeSymbols } from './merge-symbols.js'
+import { mergeSymbols, type RankOf } from './merge-symbols.js'
 
 /** What SentencePiece writes for a space, U+2581. */
 const SPACE = '\u2581'
@@ -16,8 +16,7 @@ export class SentencePieceTokenizer implements BaseTokenizer {
   readonly normalization = undefined
   readonly dropsFirstSpace: boolean
   private readonly charsMap: CharsMap | undefined
-  /** Pieces that merges may lead to. */
-  private readonly ranks: ReadonlyMap<string, number>
+  private readonly rankOf: RankOf
   /** Matched in the text before any merge, the longest first. */
   private readonly userDefined: RegExp | undefined
   private readonly userTexts: ReadonlySet<string>
@@ -27,15 +26,17 @@ export class SentencePieceTokenizer implements BaseTokenizer {
   /**
    * @param reserved - ids that added tokens have taken: no text leads to them
    * @param name - of the file, for messages
+   * @param merges - ranks of pairs where a file lists them; default: by the score of the piece that a pair becomes
    * @throws {NVLMError} MODEL_INVALID if the byte pieces are not complete
    */
   constructor(
     private readonly model: SentencePieceModel,
     reserved: ReadonlySet<number>,
     name: string,
+    merges?: RankOf,
   ) {
     const { pieces, charsMap } = model
-    this.dropsFirstSpace = model.addsDummyPrefix
+    this.dropsFirstSpace = model.dropsFirstSpace
     this.charsMap = charsMap.length === 0 ? undefined : new CharsMap(charsMap, name)
     const mergeable = new Map<string, number>()
     for (const [id, { text, kind }] of pieces.entries()) {
@@ -43,7 +44,7 @@ export class SentencePieceTokenizer implements BaseTokenizer {
       if (isText && !reserved.has(id) && !mergeable.has(text)) mergeable.set(text, id)
     }
     this.ids = mergeable
-    this.ranks = rankByScore(mergeable, pieces)
+    this.rankOf = merges ?? rankByScore(mergeable, pieces)
     const userTexts = [...mergeable].flatMap(([text, id]) =>
       pieces[id]!.kind === 'user-defined' ? [text] : [],
     )
@@ -59,11 +60,7 @@ export class SentencePieceTokenizer implements BaseTokenizer {
 
   encodeInto(text: string, ids: number[]): void {
     const symbols = this.symbolsOf(this.normalize(utf8Text.decode(utf8.encode(text))))
-    const merged = mergeSymbols(
-      symbols,
-      symbol => this.userTexts.has(symbol),
-      pair => this.ranks.get(pair),
-    )
+    const merged = mergeSymbols(symbols, symbol => this.userTexts.has(symbol), this.rankOf)
     let isAfterUnknown = false
     for (const symbol of merged) {
       const id = this.ids.get(symbol)
@@ -107,13 +104,11 @@ export class SentencePieceTokenizer implements BaseTokenizer {
 }
 
 /** The highest score has rank 0; equal scores have equal ranks. */
-function rankByScore(
-  ids: ReadonlyMap<string, number>,
-  pieces: SentencePieceModel['pieces'],
-): ReadonlyMap<string, number> {
+function rankByScore(ids: ReadonlyMap<string, number>, pieces: SentencePieceModel['pieces']): RankOf {
   const scores = [...new Set([...ids.values()].map(id => pieces[id]!.score))].sort((a, b) => b - a)
   const rankOf = new Map(scores.map((score, rank) => [score, rank]))
-  return new Map([...ids].map(([text, id]) => [text, rankOf.get(pieces[id]!.score)!]))
+  const ranks = new Map([...ids].map(([text, id]) => [text, rankOf.get(pieces[id]!.score)!]))
+  return (left, right) => ranks.get(left + right)
 }
 
 function longestFirst(texts: readonly string[]): RegExp {

@@ -57,13 +57,39 @@ def chat(folder, encode, begin):
     return {"prompt": prompt, "ids": ids}
 
 
+def listed_pieces(processor):
+    """The pieces and merges of a SentencePiece model as transformers' converter of Llama lists them."""
+    vocab = {processor.id_to_piece(i): i for i in range(processor.get_piece_size())}
+    scores = {processor.id_to_piece(i): processor.get_score(i) for i in range(processor.get_piece_size())}
+    merges = []
+    for piece, score in scores.items():
+        pairs = [(piece[:i], piece[i:]) for i in range(1, len(piece)) if piece[:i] in vocab and piece[i:] in vocab]
+        merges += [(pair, score) for pair in sorted(pairs, key=lambda pair: (vocab[pair[0]], vocab[pair[1]]))]
+    merges = [pair for pair, _ in sorted(merges, key=lambda merge: merge[1], reverse=True)]
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace("\u2581", prepend_scheme="never", split=False)
+    tokenizer.decoder = tokenizers.decoders.Sequence([
+        tokenizers.decoders.Replace("\u2581", " "), tokenizers.decoders.ByteFallback(), tokenizers.decoders.Fuse(),
+    ])
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.save(str(HERE / "pieces.json"), pretty=False)
+    return tokenizer
+
+
 internlm2 = sentencepiece.SentencePieceProcessor(model_file=str(HERE / "ckpt/internlm2/tokenizer.model"))
+listed = listed_pieces(internlm2)
 llama3 = tokenizers.Tokenizer.from_file(str(HERE / "ckpt/llama3/tokenizer.json"))
 result = {
     "sentencepiece": sentencepiece.__version__,
     "tokenizers": tokenizers.__version__,
     "internlm2": cases(internlm2),
     "pieces": cases(pieces_model()),
+    "listed": [
+        {"text": text, "ids": (ids := listed.encode(text, add_special_tokens=False).ids), "decoded": listed.decode(ids)}
+        for text in TEXTS if not re.search(r"<(s|/s|unk)>", text)
+    ],
+    "listedFirst": listed.encode("a").ids[:1],
     "llama3": [{"text": text, "ids": llama3.encode(text, add_special_tokens=False).ids} for text in TEXTS if not re.search(r"<(s|/s|unk)>", text)],
     "llama3First": llama3.encode("a").ids[:1],
     "chat": chat(HERE / "ckpt/internlm2", internlm2.encode, "<s>"),
