@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 
 /** Largest accepted dimension; the largest published one is the 152,064 rows of the vocabulary. */

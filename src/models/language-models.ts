@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseFields, requireSetting } from './config-fields.js'
 import { internlm2LanguageModel } from './internlm2/decoder-config.js'
 import { llamaLanguageModel } from './llama/decoder-config.js'

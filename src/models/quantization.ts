@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { quoted } from '../formats/file-name.js'
 import type { PackedLayout } from '../formats/packed-matrix.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { RopeScaling } from '../decoder/rope.js'
 import { optional, requireSetting, size } from './config-fields.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { InternVitConfig } from '../graph/towers/intern-vit.js'
 import { epsilon, optional, requireSetting, size } from './config-fields.js'

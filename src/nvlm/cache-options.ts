@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What a loaded model keeps between requests. */
 export interface CacheOptions {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { ImageInput } from '../platform/image-input.js'
 import { abortSignalSchema, checkOptions } from './check-options.js'

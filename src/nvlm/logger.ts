@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Where the library writes what it would otherwise keep to itself; `console` fits. */
 export interface Logger {

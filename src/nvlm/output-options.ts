@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { AnswerFormat } from '../generation/answer-format.js'
 import type { GenerateResult } from './engine-client.js'

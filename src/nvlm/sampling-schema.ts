@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { SchemaFormat } from '../generation/answer-format.js'
 import type { JSONSchema } from '../generation/json-schema/json-schema.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { SamplingOptions } from '../generation/sampling-options.js'
 import type { FinishReason, Timings, Usage } from './engine-client.js'
 import type { ModelInfo } from './stages.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { AnswerFormat } from '../generation/answer-format.js'
 import { createSchemaCheck } from '../generation/json-schema/schema-check.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { requireFileName } from '../formats/file-name.js'
 import { parseJson } from '../formats/json.js'

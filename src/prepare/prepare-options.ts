@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { type RoundingName, roundings } from '../formats/blocks/rounding.js'
 import { type DtypeOption, dtypeOptionSchema, type StageDtypes } from './stage-dtypes.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { optional, parseFields } from '../config-fields.js'
 import { decoderConfig, decoderFields } from '../decoder-config.js'
 import type { LanguageModel } from '../model-definition.js'

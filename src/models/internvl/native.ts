@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { InternVitNames } from '../../graph/towers/intern-vit.js'
 import type { MlpProjectorNames } from '../../graph/towers/mlp-projector.js'
 import { optional, parseFields, requireSetting, size } from '../config-fields.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { optional, parseFields, requireSetting, size } from '../config-fields.js'
 import { decoderConfig, decoderFields } from '../decoder-config.js'
 import { llamaNames } from '../llama/weight-names.js'
