@@ -1,3 +1,5 @@
+import { NVLMError } from '../core/errors.js'
+
 /** A kind of file told by its first bytes. */
 export interface SniffedFormat {
   readonly name: string
@@ -67,6 +69,45 @@ export function sniffImageFormat(bytes: Uint8Array): SniffedFormat | undefined {
   if (text.startsWith('<!doctype html') || text.startsWith('<html')) return { name: 'HTML' }
   if (text.startsWith('version https://git-lfs')) return { name: 'Git LFS pointer' }
   return { name: 'text' }
+}
+
+/** The bytes of a picture file and its name for messages. */
+export interface EncodedImage {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** A format that is read. */
+export type ReadableFormat = Required<SniffedFormat>
+
+/**
+ * Tell the format of a file that must be of an accepted one.
+ *
+ * @throws {NVLMError} IMAGE_INPUT saying what it is instead
+ */
+export function requireImageFormat({ name, bytes }: EncodedImage): ReadableFormat {
+  if (bytes.length === 0) throw new NVLMError('IMAGE_INPUT', `${name}: is empty, expected a picture`)
+  const format = sniffImageFormat(bytes)
+  if (format?.decoder !== undefined) return { name: format.name, decoder: format.decoder }
+  const found = format === undefined ? 'an unknown format' : format.name
+  throw new NVLMError(
+    'IMAGE_INPUT',
+    `${name}: is ${found}, not a picture that can be read (it begins with ${describeHead(bytes)})`,
+    { hint: `${ACCEPTED_FORMATS} are read; convert it to one of these.` },
+  )
+}
+
+/** The error for a file of an accepted format that does not decode. */
+export function damagedImage(
+  { name }: EncodedImage,
+  format: SniffedFormat,
+  why: string,
+  cause?: unknown,
+): NVLMError {
+  return new NVLMError('IMAGE_DECODE', `${name}: the ${format.name} data is damaged or cut short: ${why}`, {
+    hint: 'Save or download the file again.',
+    cause,
+  })
 }
 
 /** The first bytes in words, for messages: readable text as such, else hexadecimal. */

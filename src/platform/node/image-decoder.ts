@@ -1,14 +1,14 @@
 import type { Metadata, Sharp } from 'sharp'
 import { NVLMError } from '../../core/errors.js'
 import { decodeBmp } from '../image-bmp.js'
-import { ACCEPTED_FORMATS, describeHead, type SniffedFormat, sniffImageFormat } from '../image-format.js'
+import { damagedImage, requireImageFormat, type SniffedFormat } from '../image-format.js'
+import { withoutTransparency } from '../image-gif.js'
 import type { ImageInput, SharpLike } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
 import { rgbFromPixels } from '../image-pixels.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
 import { WorkBudget } from '../work-budget.js'
 import { rgbFromCmyk, rgbFromGrey16 } from './image-channels.js'
-import { withoutTransparency } from './image-gif.js'
 import { type ImageSource, openImageSource } from './image-source.js'
 
 type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
@@ -49,9 +49,7 @@ export const nodeImageDecoder: ImageDecoder<ImageInput> = {
 
 async function decodeEncoded(source: EncodedSource, options: DecodeOptions): Promise<RgbImage> {
   const { name, bytes } = source
-  if (bytes.length === 0) throw new NVLMError('IMAGE_INPUT', `${name}: is empty, expected a picture`)
-  const format = sniffImageFormat(bytes)
-  if (format?.decoder === undefined) throw unaccepted(source, format)
+  const format = requireImageFormat(source)
   if (format.decoder === 'bmp') return decodeBmp(bytes, name, options.limits)
   const metadata = await readMetadata(source, format)
   checkDecodedSize(name, metadata.width, metadata.height, options.limits)
@@ -60,20 +58,11 @@ async function decodeEncoded(source: EncodedSource, options: DecodeOptions): Pro
   return decoding.run(metadata.width * metadata.height, work, options.signal)
 }
 
-function unaccepted({ name, bytes }: EncodedSource, format: SniffedFormat | undefined): NVLMError {
-  const found = format === undefined ? 'an unknown format' : format.name
-  return new NVLMError(
-    'IMAGE_INPUT',
-    `${name}: is ${found}, not a picture that can be read (it begins with ${describeHead(bytes)})`,
-    { hint: `${ACCEPTED_FORMATS} are read; convert it to one of these.` },
-  )
-}
-
 async function readMetadata(source: EncodedSource, format: SniffedFormat): Promise<Metadata> {
   try {
     return await (await openSharp(source.bytes)).metadata()
   } catch (cause) {
-    throw damaged(source, format, cause)
+    throw damagedImage(source, format, reasonOf(cause), cause)
   }
 }
 
@@ -95,7 +84,7 @@ async function decodePixels(
       .toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, data }
   } catch (cause) {
-    throw damaged(source, format, cause)
+    throw damagedImage(source, format, reasonOf(cause), cause)
   }
 }
 
@@ -135,17 +124,6 @@ async function openSharp(bytes: Uint8Array): Promise<Sharp> {
 /** Depth and colour type of the PNG header. With an alpha channel Pillow takes the high byte, as libvips does. */
 function isGrey16Png(bytes: Uint8Array, format: SniffedFormat): boolean {
   return format.decoder === 'png' && bytes[24] === 16 && bytes[25] === 0
-}
-
-function damaged({ name }: EncodedSource, format: SniffedFormat, cause: unknown): NVLMError {
-  return new NVLMError(
-    'IMAGE_DECODE',
-    `${name}: the ${format.name} data is damaged or cut short: ${reasonOf(cause)}`,
-    {
-      hint: 'Save or download the file again.',
-      cause,
-    },
-  )
 }
 
 function reasonOf(cause: unknown): string {
