@@ -29,6 +29,8 @@ export interface SessionOptions {
 export interface Session {
   readonly inputNames: readonly string[]
   readonly outputNames: readonly string[]
+  /** Does the engine fail on tensors without elements? Default false. */
+  readonly refusesEmpty?: boolean | undefined
   /** Feed every input, get every output. Fed arrays must stay unchanged until the promise settles. */
   run(feeds: Readonly<Record<string, BackendTensor>>): Promise<Record<string, BackendTensor>>
   /** Free the graph and its weights. A second call does nothing. */

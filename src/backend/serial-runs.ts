@@ -13,12 +13,14 @@ export class SerialRuns {
     return {
       inputNames: session.inputNames,
       outputNames: session.outputNames,
-      run: feeds => this.enqueue(() => session.run(feeds)),
-      dispose: () => this.enqueue(() => session.dispose()),
+      refusesEmpty: session.refusesEmpty,
+      run: feeds => this.take(() => session.run(feeds)),
+      dispose: () => this.take(() => session.dispose()),
     }
   }
 
-  private enqueue<T>(call: () => Promise<T>): Promise<T> {
+  /** Wait for a turn, and do something in it. */
+  take<T>(call: () => Promise<T>): Promise<T> {
     const result = this.tail.then(call)
     this.tail = result.catch(() => {})
     return result

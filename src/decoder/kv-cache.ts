@@ -80,6 +80,14 @@ export class KvCache {
     this.rows += numRows
   }
 
+  /** Add a row of zeros. */
+  appendZeros(): void {
+    this.reserve(this.rows + 1)
+    const { headDim } = this.shape
+    for (const buffer of this.buffers.values()) buffer.fill(0, this.rows * headDim, (this.rows + 1) * headDim)
+    this.rows++
+  }
+
   /** Forget all rows from `length` on. */
   truncate(length: number): void {
     this.rows = Math.min(this.rows, length)

@@ -70,11 +70,16 @@ export class SessionDecoderState implements DecoderState {
       replaceImages(embeddings)
       const { vocabSize } = this.parts.shape
       const logits = new Float32Array((options.allPositions ? total : 1) * vocabSize)
-      for (let start = 0; start < total; start += CHUNK_LENGTH) {
+      let start = 0
+      if (this.length === 0 && this.parts.session.refusesEmpty) {
+        logits.set(await this.seed(embeddings, positionIds))
+        start = 1
+      }
+      for (; start < total; start += CHUNK_LENGTH) {
         options.signal?.throwIfAborted()
         const end = Math.min(start + CHUNK_LENGTH, total)
         const isLast = end === total
-        const numRows = options.allPositions ? end - start : isLast ? 1 : 0
+        const numRows = options.allPositions ? end - start : isLast || this.parts.session.refusesEmpty ? 1 : 0
         const chunk = await this.runChunk(embeddings, positionIds, start, end, numRows)
         logits.set(chunk, options.allPositions ? start * vocabSize : 0)
         options.onProgress?.(end, total)
@@ -152,6 +157,24 @@ export class SessionDecoderState implements DecoderState {
     return positionIds
   }
 
+  /**
+   * Run the first token without ever feeding an empty past: the past is one row that becomes the token's own.
+   *
+   * A token that looks at itself and at a copy of itself gives each half of its attention, so sees its own value, exactly as
+   * alone. The keys and values of layer n are right once those below are, hence one run a layer, and one for the logits.
+   *
+   * @returns logits, float32 [vocabSize]
+   */
+  private async seed(embeddings: Float32Array, positionIds: ArrayLike<number>): Promise<Float32Array> {
+    const { numHiddenLayers } = this.parts.shape
+    this.cache.appendZeros()
+    let logits: Float32Array | undefined
+    for (let run = 0; run <= numHiddenLayers; run++) {
+      logits = await this.runChunk(embeddings, positionIds, 0, 1, 1, () => this.cache.truncate(0))
+    }
+    return logits!
+  }
+
   /** Run the tokens [start, end) and append them; logits of the last `numRows` of them. */
   private async runChunk(
     embeddings: Float32Array,
@@ -159,6 +182,7 @@ export class SessionDecoderState implements DecoderState {
     start: number,
     end: number,
     numRows: number,
+    beforeAppend?: () => void,
   ): Promise<Float32Array> {
     const { hiddenSize, headDim, attentionWindow } = this.parts.shape
     const length = end - start
@@ -178,6 +202,7 @@ export class SessionDecoderState implements DecoderState {
     })
     const logits = outputs.logits!.data as Float32Array
     assertFinite(logits, `decoder: logits after ${this.length + length} tokens`)
+    beforeAppend?.()
     this.cache.append(outputs, length)
     return logits
   }

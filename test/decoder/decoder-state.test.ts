@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Backend } from '../../src/backend/backend.js'
 import { onnxruntimeNodeBackend } from '../../src/backend/node/onnxruntime-node-backend.js'
 import type { DecoderState } from '../../src/decoder/decoder-state.js'
 import { loadStages } from '../../src/nvlm/load-stages.js'
@@ -189,3 +190,56 @@ test.each([0, 1.5, 32_769])('refuses a context of %s tokens', async contextLengt
 function zeros(rows: number) {
   return { data: new Float32Array(rows * HIDDEN), dims: [rows, HIDDEN] }
 }
+
+describe('on an engine that refuses tensors without elements', () => {
+  /** Fails as such an engine does, and counts runs. */
+  let numRuns = 0
+  const strict: Backend = {
+    ...onnxruntimeNodeBackend,
+    async createSession(graph, options) {
+      const session = await onnxruntimeNodeBackend.createSession(graph, options)
+      return {
+        inputNames: session.inputNames,
+        outputNames: session.outputNames,
+        refusesEmpty: true,
+        run(feeds) {
+          numRuns++
+          for (const { dims } of Object.values(feeds))
+            if (dims.includes(0)) throw new Error('an empty tensor')
+          return session.run(feeds)
+        },
+        dispose: () => session.dispose(),
+      }
+    },
+  }
+  let strictStages: Stages
+  beforeAll(async () => {
+    const host = { platform: nodePlatform, backend: strict }
+    strictStages = await loadStages(host, checkpointFolder('nvlmd-tiny-fp32'))
+  })
+  afterAll(() => strictStages.dispose())
+
+  test.each([1, 2, 300, 520])('a sequence of %i tokens gives the same logits', async length => {
+    const inputIds = ids(length)
+    for (const allPositions of [true, false]) {
+      const expected = await (await open()).prefill({ inputIds }, { allPositions })
+      const state = await strictStages.decoder.open({ contextLength: 1024 })
+      const found = await state.prefill({ inputIds }, { allPositions })
+      expect(found.dims).toEqual(expected.dims)
+      expect(maxAbsDiff(found.data, expected.data)).toBeLessThan(1e-4)
+      expect(state.length).toBe(length)
+    }
+  })
+
+  test('the first token costs a run for each layer, later ones one run', async () => {
+    const state = await strictStages.decoder.open({ contextLength: 64 })
+    numRuns = 0
+    await state.prefill({ inputIds: ids(9) })
+    expect(numRuns).toBe(strictStages.decoder.shape.numHiddenLayers + 2)
+    await state.step(5)
+    expect(numRuns).toBe(strictStages.decoder.shape.numHiddenLayers + 3)
+    state.truncate(1)
+    await state.prefill({ inputIds: ids(3) })
+    expect(numRuns).toBe(strictStages.decoder.shape.numHiddenLayers + 4)
+  })
+})

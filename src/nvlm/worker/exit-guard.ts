@@ -48,6 +48,7 @@ function guardSession(session: Session, flags: ExitFlags): Session {
   return {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
+    refusesEmpty: session.refusesEmpty,
     run: feeds => guarded(flags, () => session.run(feeds)),
     dispose: () => guarded(flags, () => session.dispose()),
   }
