@@ -1,4 +1,3 @@
-import { Engine } from './engine.js'
 import type { EngineClient } from './engine-client.js'
 import type { EngineStages } from './engine-stages.js'
 import {
@@ -10,7 +9,7 @@ import {
 import type { StageOptions } from './stage-options.js'
 
 /** What watches over loading. */
-export type LoadHooks = Pick<StageOptions, 'onProgress' | 'signal'>
+export type LoadHooks = Pick<StageOptions, 'onProgress' | 'onWarning' | 'signal'>
 
 /** What the entry file brings: how stages are loaded here, and how a worker is started. */
 export interface EngineRuntime {
@@ -30,10 +29,13 @@ export async function loadEngine(
   options: Omit<LoadOptions, keyof SurroundingOptions>,
   runtime: EngineRuntime,
 ): Promise<EngineClient> {
-  const { worker, backend, onProgress, signal, ...settings } = parseLoadOptions(options)
+  const { worker, backend, onProgress, onWarning, signal, ...settings } = parseLoadOptions(options)
   signal?.throwIfAborted()
-  if (worker) return runtime.startWorker(folder, settings, { onProgress, signal })
+  const hooks = { onProgress, onWarning, signal }
+  if (worker) return runtime.startWorker(folder, settings, hooks)
   const { concurrency, visionCache, prefixCache, ...stageSettings } = settings
-  const stages = await runtime.loadStages(folder, { ...stageSettings, backend, onProgress, signal })
+  const stages = await runtime.loadStages(folder, { ...stageSettings, backend, ...hooks })
+  // with a worker this thread never needs it, and a page need not fetch it
+  const { Engine } = await import('./engine.js')
   return new Engine(stages, { nextTurn: runtime.nextTurn, concurrency, visionCache, prefixCache })
 }

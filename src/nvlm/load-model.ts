@@ -1,5 +1,5 @@
 import { baseName } from '../formats/file-name.js'
-import type { Platform } from '../platform/platform.js'
+import type { Files, Platform } from '../platform/platform.js'
 import type { EngineClient } from './engine-client.js'
 import { type EngineRuntime, loadEngine } from './load-engine.js'
 import { type LoadOptions, parseLoadOptions } from './load-options.js'
@@ -22,14 +22,18 @@ export async function loadModel(
   folder: string,
   options: LoadOptions,
   runtime: EngineRuntime,
-  { diagnostics, files }: Pick<Platform, 'diagnostics' | 'files'>,
+  { diagnostics, files }: Pick<Platform, 'diagnostics'> & { readonly files: Pick<Files, 'resolve'> },
 ): Promise<LoadedModel> {
   const { logger, telemetry, filters, ...engineOptions } = parseLoadOptions(options)
   const observer = new Observer({ diagnostics, logger, telemetry })
   const modelId = baseName(files.resolve(folder))
   const startedAt = epochNow()
   try {
-    const client = await loadEngine(folder, engineOptions, runtime)
+    const onWarning = (message: string) => {
+      logger?.warn(message, { modelId })
+      engineOptions.onWarning?.(message)
+    }
+    const client = await loadEngine(folder, { ...engineOptions, onWarning }, runtime)
     observer.loaded(modelId, startedAt, { info: client.info })
     return { client, surroundings: { observer, filters } }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { type CacheOptions, cacheOptionFields } from './cache-options.js'
 import { checkOptions } from './check-options.js'
@@ -34,7 +34,7 @@ export interface LoadOptions extends StageOptions, CacheOptions, SurroundingOpti
 }
 
 /** The options of the stages that are plain data, which can be sent to another thread. */
-export type StageSettings = Omit<StageOptions, 'backend' | 'signal' | 'onProgress'>
+export type StageSettings = Omit<StageOptions, 'backend' | 'signal' | 'onProgress' | 'onWarning'>
 
 /** All options that are plain data. */
 export type EngineSettings = StageSettings & CacheOptions & Pick<LoadOptions, 'concurrency'>

@@ -1,5 +1,5 @@
 import type { Files } from '../platform/platform.js'
-import { readModelConfig } from '../prepare/build-model.js'
+import { readModelConfig } from '../prepare/read-model-config.js'
 import { readTokenizerFiles } from '../tokenizer/read-tokenizer-files.js'
 import { Tokenizer } from '../tokenizer/tokenizer.js'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Backend, Device } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
 import { type DtypeOption, dtypeOptionSchema } from '../prepare/stage-dtypes.js'
@@ -27,12 +27,14 @@ export interface StageOptions {
   readonly signal?: AbortSignal | undefined
   /** Called as loading goes on. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+  /** Called with a sentence when something is not as well as it could be, such as a slower device than the best. */
+  readonly onWarning?: ((message: string) => void) | undefined
 }
 
 /** How far loading is. */
 export interface LoadProgress {
-  readonly stage: 'open' | 'tokenizer' | 'vision' | 'projector' | 'decoder' | 'ready'
-  /** Steps done of `total`. */
+  readonly stage: 'download' | 'open' | 'tokenizer' | 'vision' | 'projector' | 'decoder' | 'ready'
+  /** Steps done of `total`; of a `download` bytes. */
   readonly done: number
   readonly total: number
 }
@@ -53,6 +55,9 @@ export const stageOptionsSchema = stageSettingsSchema.extend({
   signal: z.custom<AbortSignal>(value => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
   onProgress: z
     .custom<StageOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
+  onWarning: z
+    .custom<StageOptions['onWarning']>(value => typeof value === 'function', 'expected a function')
     .optional(),
 })
 

@@ -1,19 +1,16 @@
 import { NVLMError } from '../core/errors.js'
-import { parseJson } from '../formats/json.js'
 import type { TensorInfo } from '../formats/safetensors.js'
 import { openCheckpoint, type SafetensorsCheckpoint } from '../formats/safetensors-checkpoint.js'
 import { isFloat } from '../graph/weights.js'
 import type { ModelConfig, WeightNames } from '../models/model-definition.js'
-import { parseModelConfig } from '../models/model-list.js'
 import type { Files } from '../platform/platform.js'
 import { buildGraphs } from './build-graphs.js'
 import { areDummyHeadsZero } from './dummy-heads.js'
 import { withPackedMatrices } from './packed-tensors.js'
+import { readModelConfig } from './read-model-config.js'
 import type { RunnableModel } from './runnable-model.js'
 import { dtypePresets } from './stage-dtypes.js'
 import { type PlacedWeights, placeWeights } from './weight-places.js'
-
-const MAX_CONFIG_BYTES = 10_000_000
 
 /** A checkpoint folder, read as far as its settings and headers. */
 export interface CheckpointModel {
@@ -82,23 +79,6 @@ export async function buildInPlace(files: Files, model: CheckpointModel): Promis
  */
 export async function buildModel(files: Files, folder: string): Promise<BuiltModel> {
   return buildInPlace(files, await readCheckpoint(files, folder))
-}
-
-/** Read and understand the setting files of a folder. */
-export async function readModelConfig(files: Files, folder: string): Promise<ModelConfig> {
-  const path = files.join(folder, 'config.json')
-  const preprocessorPath = files.join(folder, 'preprocessor_config.json')
-  const hasPreprocessor = (await files.stat(preprocessorPath)) !== undefined
-  return parseModelConfig({
-    config: await readSettings(files, path),
-    preprocessor: hasPreprocessor ? await readSettings(files, preprocessorPath) : undefined,
-    source: path,
-  })
-}
-
-async function readSettings(files: Files, path: string): Promise<unknown> {
-  const bytes = await files.read(path, MAX_CONFIG_BYTES)
-  return parseJson(bytes, { path, maxBytes: MAX_CONFIG_BYTES, largeIntegers: 'round' })
 }
 
 function withPacked(checkpoint: SafetensorsCheckpoint, { packed }: ModelConfig): SafetensorsCheckpoint {

@@ -1,7 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import type { Files } from '../platform/platform.js'
-import { readModelConfig } from './build-model.js'
 import { isManifestWhole, MANIFEST_NAME, type Manifest, parseManifest } from './manifest.js'
+import { readModelConfig } from './read-model-config.js'
 import type { RunnableModel } from './runnable-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'

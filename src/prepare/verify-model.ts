@@ -1,5 +1,5 @@
 import type { Files } from '../platform/platform.js'
-import type { Manifest } from './manifest.js'
+import { type ExpectedFile, expectedFiles } from './expected-files.js'
 import { readManifest } from './prepared-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 
@@ -26,15 +26,6 @@ export interface Verification {
 export interface VerifyOptions {
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined
   readonly signal?: AbortSignal | undefined
-}
-
-/** A file and what the manifest says of it. */
-interface Expected {
-  readonly file: string
-  readonly path: string
-  readonly bytes: number
-  readonly sha256: string | undefined
-  readonly headerSha256: string | undefined
 }
 
 /**
@@ -65,20 +56,9 @@ export async function verifyModel(
   return { ok: results.every(({ state }) => state === 'whole' || state === 'header-only'), files: results }
 }
 
-function expectedFiles(files: Files, folder: string, manifest: Manifest): readonly Expected[] {
-  const { graphs, copies, data, checkpoint } = manifest
-  const own = [graphs.vision, graphs.projector, graphs.decoder, ...copies, ...data]
-    .filter(part => part !== undefined)
-    .map(part => ({ ...part, path: files.join(folder, part.file), headerSha256: undefined }))
-  const ofCheckpoint = checkpoint?.files.map(({ name, bytes, headerSha256, sha256 }) => {
-    return { file: name, path: files.join(folder, checkpoint.folder, name), bytes, sha256, headerSha256 }
-  })
-  return [...own, ...(ofCheckpoint ?? [])]
-}
-
 async function verifyFile(
   files: Files,
-  { path, bytes, sha256, headerSha256 }: Expected,
+  { path, bytes, sha256, headerSha256 }: ExpectedFile,
   hashing: Parameters<Files['sha256']>[1],
 ): Promise<FileVerification['state']> {
   const info = await files.stat(path)

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { NVLMError } from '../../src/core/errors.js'
 import type { LoadHooks } from '../../src/nvlm/load-engine.js'
+import { nodeHostPort } from '../../src/nvlm/worker/node-port.js'
 import type { WorkerStart } from '../../src/nvlm/worker/protocol.js'
 import { serveEngine } from '../../src/nvlm/worker/serve-engine.js'
 import { FakeStages, type FakeStagesOptions, nextTurn } from './fake-stages.js'
@@ -68,4 +69,4 @@ function stagesThatDescribeImages(): FakeStages {
 
 const { folder } = workerData as WorkerStart
 
-void serveEngine(parentPort!, { load: hooks => load(folder, hooks), nextTurn })
+void serveEngine(nodeHostPort(parentPort!), { load: hooks => load(folder, hooks), nextTurn })

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'
 import { NVLMError } from '../../core/errors.js'
 import type { Backend, BackendTensor, Device, GraphSource, Session, SessionOptions } from '../backend.js'
+import { graphDoesNotLoad, OrtSession } from '../ort-session.js'
 
 const require = createRequire(import.meta.url)
 
@@ -52,61 +53,12 @@ async function createSession(graph: GraphSource, options: SessionOptions): Promi
       ...(options.numThreads === undefined ? {} : { intraOpNumThreads: options.numThreads }),
       extra: { session: { [DATA_FOLDER_OPTION]: graph.dataFolder } },
     })
-    return new NodeSession(session, graph.name)
+    return new OrtSession(session, toTensor, graph.name)
   } catch (cause) {
-    throw new NVLMError('BACKEND_FAILED', `the ${graph.name} graph does not load: ${messageOf(cause)}`, {
-      hint: 'If the weight files changed or moved since the model was prepared, prepare it again.',
-      cause,
-    })
-  }
-}
-
-class NodeSession implements Session {
-  readonly inputNames: readonly string[]
-  readonly outputNames: readonly string[]
-  private isDisposed = false
-
-  constructor(
-    private readonly session: InferenceSession,
-    private readonly name: string,
-  ) {
-    this.inputNames = session.inputNames
-    this.outputNames = session.outputNames
-  }
-
-  async run(feeds: Readonly<Record<string, BackendTensor>>): Promise<Record<string, BackendTensor>> {
-    if (this.isDisposed) throw new NVLMError('DISPOSED', `the ${this.name} session is disposed`)
-    const tensors: Record<string, Tensor> = {}
-    for (const name in feeds) tensors[name] = toTensor(feeds[name]!)
-    try {
-      const outputs = await this.session.run(tensors)
-      const results: Record<string, BackendTensor> = {}
-      for (const name in outputs) results[name] = fromTensor(outputs[name]!)
-      return results
-    } catch (cause) {
-      throw new NVLMError('BACKEND_FAILED', `the ${this.name} graph failed: ${messageOf(cause)}`, { cause })
-    }
-  }
-
-  async dispose(): Promise<void> {
-    if (this.isDisposed) return
-    this.isDisposed = true
-    await this.session.release()
+    throw graphDoesNotLoad(graph.name, cause)
   }
 }
 
 function toTensor({ type, data, dims }: BackendTensor): Tensor {
   return new Tensor(type, data as Tensor['data'] as Float32Array, dims)
-}
-
-function fromTensor(tensor: Tensor): BackendTensor {
-  return {
-    type: tensor.type as BackendTensor['type'],
-    data: tensor.data as BackendTensor['data'],
-    dims: tensor.dims,
-  }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,7 +1,8 @@
 import { onnxruntimeNodeBackend } from '../../backend/node/onnxruntime-node-backend.js'
 import { nodePlatform } from '../../platform/node/node-platform.js'
 import type { EngineRuntime } from '../load-engine.js'
-import { loadStages, type StageHost } from '../load-stages.js'
+import { loadStages } from '../load-stages.js'
+import type { StageHost } from '../open-stages.js'
 import { startEngineWorker } from './start-engine-worker.js'
 
 /** Node's platform and engine, the same in the main thread and in the worker. */

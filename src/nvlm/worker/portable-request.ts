@@ -1,28 +1,44 @@
 import type { OpenedImage } from '../../platform/image-input.js'
-import { nodeImageDecoder } from '../../platform/node/image-decoder.js'
 import type { ContentPart, Message } from '../../tokenizer/messages.js'
 import type { PromptRequest } from '../engine-client.js'
 import { isPrepared } from '../pictures.js'
+import type { Transfer } from './engine-port.js'
 
-/** A request that can be posted to another thread, with the buffers to hand over. */
-export interface PortableRequest<Request> {
-  readonly request: Request
-  /** Buffers made for this message; the caller's own stay as they are. */
-  readonly transfer: readonly ArrayBuffer[]
+/** A picture that can be posted to another thread. */
+export interface PortablePicture {
+  readonly image: unknown
+  /** What was made for this message and is handed over; the caller's own stays as it is. */
+  readonly transfer: Transfer
 }
 
-/** The tiler in the worker checks the model's limits; here is nothing to add. */
-const NO_LIMITS = { maxBytes: Number.MAX_SAFE_INTEGER, maxPixels: Number.MAX_SAFE_INTEGER }
+/** Makes the pictures of a machine ready for another thread. */
+export interface PictureCourier {
+  /** @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if it can't be read */
+  pack(image: unknown): Promise<PortablePicture>
+  /**
+   * Read a picture as far as its bytes or pixels.
+   *
+   * @throws {NVLMError} as `pack`
+   */
+  open(image: unknown): Promise<OpenedImage>
+}
+
+/** A request that can be posted to another thread. */
+export interface PortableRequest<Request> {
+  readonly request: Request
+  readonly transfer: Transfer
+}
 
 /**
- * Replace the pictures of a request by ones that can cross threads: paths and URLs as text, bytes and pixels as copies.
+ * Replace the pictures of a request by ones that can cross threads.
  *
- * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if a sharp instance fails
+ * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if one can't be read
  */
 export async function makePortable<Request extends PromptRequest>(
   request: Request,
+  courier: PictureCourier,
 ): Promise<PortableRequest<Request>> {
-  const transfer: ArrayBuffer[] = []
+  const transfer: object[] = []
   const messages: Message[] = []
   for (const message of request.messages) {
     if (message.role !== 'user' || typeof message.content === 'string') {
@@ -30,39 +46,30 @@ export async function makePortable<Request extends PromptRequest>(
       continue
     }
     const content: ContentPart[] = []
-    for (const part of message.content) content.push(await portablePart(part, transfer))
+    for (const part of message.content) content.push(await portablePart(part, courier, transfer))
     messages.push({ role: 'user', content })
   }
   return { request: { ...request, messages }, transfer }
 }
 
-async function portablePart(part: ContentPart, transfer: ArrayBuffer[]): Promise<ContentPart> {
+async function portablePart(
+  part: ContentPart,
+  courier: PictureCourier,
+  transfer: object[],
+): Promise<ContentPart> {
   if (part.type !== 'image') return part
-  return { ...part, image: await portableImage(part.image, transfer) }
+  const { image } = part
+  if (isPrepared(image)) return { ...part, image: { kind: image.kind, id: image.id } }
+  const packed = await courier.pack(image)
+  transfer.push(...packed.transfer)
+  return { ...part, image: packed.image }
 }
 
-async function portableImage(image: unknown, transfer: ArrayBuffer[]): Promise<unknown> {
-  if (typeof image === 'string') return image
-  if (image instanceof URL) return image.href
-  if (isPrepared(image)) return { kind: image.kind, id: image.id }
-  const opened = await readImage(image)
-  if (opened.kind === 'encoded') return copyBytes(opened.bytes, transfer)
-  const { width, height, data, channels } = opened.pixels
-  return { width, height, channels, data: copyBytes(data, transfer) }
-}
-
-/**
- * Read a picture as far as its bytes or pixels.
- *
- * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if a sharp instance fails
- */
-export function readImage(image: unknown): Promise<OpenedImage> {
-  return nodeImageDecoder.open(image as never, { limits: NO_LIMITS })
-}
-
-/** A view of a larger buffer would drag all of it along, so exactly its bytes are copied. */
-function copyBytes(bytes: Uint8Array | Uint8ClampedArray, transfer: ArrayBuffer[]): Uint8Array {
-  const copy = new Uint8Array(bytes)
-  transfer.push(copy.buffer)
-  return copy
+/** Bytes or pixels as a copy: exactly theirs, since a view of a larger buffer would drag all of it along. */
+export function packOpened(opened: OpenedImage): PortablePicture {
+  const bytes = new Uint8Array(opened.kind === 'encoded' ? opened.bytes : opened.pixels.data)
+  const transfer = [bytes.buffer]
+  if (opened.kind === 'encoded') return { image: bytes, transfer }
+  const { width, height, channels } = opened.pixels
+  return { image: { width, height, channels, data: bytes }, transfer }
 }

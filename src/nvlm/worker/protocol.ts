@@ -3,12 +3,10 @@ import type { EngineCalls, EngineEvent, GenerateRequest, GenerateResult } from '
 import type { EngineSettings } from '../load-options.js'
 import type { LoadProgress } from '../stage-options.js'
 import type { ModelInfo } from '../stages.js'
-import type { ExitFlags } from './exit-guard.js'
 
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly folder: string
-  readonly exitFlags: ExitFlags
   readonly options: EngineSettings
 }
 
@@ -37,6 +35,7 @@ export type HostMessage =
 /** From the worker to the host. */
 export type WorkerMessage =
   | { readonly type: 'progress'; readonly progress: LoadProgress }
+  | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'ready'; readonly info: ModelInfo }
   /** Loading went wrong; the worker exits. */
   | { readonly type: 'failed'; readonly error: WireError }

@@ -1,9 +1,9 @@
-import type { MessagePort } from 'node:worker_threads'
 import { Engine, type EngineOptions } from '../engine.js'
 import type { EngineEvent } from '../engine-client.js'
 import type { EngineStages } from '../engine-stages.js'
 import type { LoadHooks } from '../load-engine.js'
-import { type EngineAnswer, encodeError, type HostMessage, type WorkerMessage } from './protocol.js'
+import type { HostPort } from './engine-port.js'
+import { type EngineAnswer, encodeError, type HostMessage } from './protocol.js'
 
 /** What the worker's entry brings. */
 export interface ServeOptions extends EngineOptions {
@@ -15,27 +15,26 @@ export interface ServeOptions extends EngineOptions {
  *
  * The port is closed at the end and nothing else is kept, so that the thread can end by itself.
  */
-export async function serveEngine(port: MessagePort, { load, ...options }: ServeOptions): Promise<void> {
-  const post = (message: WorkerMessage) => port.postMessage(message)
+export async function serveEngine(port: HostPort, { load, ...options }: ServeOptions): Promise<void> {
   const loading = new AbortController()
-  const closeEarly = (message: HostMessage) => {
+  const stopListening = port.listen(message => {
     if (message.type === 'dispose') loading.abort()
-  }
-  port.on('message', closeEarly)
+  })
   const hooks: LoadHooks = {
     signal: loading.signal,
-    onProgress: progress => post({ type: 'progress', progress }),
+    onProgress: progress => port.post({ type: 'progress', progress }),
+    onWarning: message => port.post({ type: 'warning', message }),
   }
   try {
     const stages = await load(hooks)
     const engine = new Engine(stages, options)
-    port.off('message', closeEarly)
+    stopListening()
     if (loading.signal.aborted) {
       await engine.dispose()
       port.close()
     } else new EngineServer(port, engine).start()
   } catch (error) {
-    post({ type: 'failed', error: encodeError(error) })
+    port.post({ type: 'failed', error: encodeError(error) })
     port.close()
   }
 }
@@ -46,13 +45,13 @@ class EngineServer {
   private readonly answers = new Set<Promise<void>>()
 
   constructor(
-    private readonly port: MessagePort,
+    private readonly port: HostPort,
     private readonly engine: Engine,
   ) {}
 
   start(): void {
-    this.port.on('message', (message: HostMessage) => this.take(message))
-    this.post({ type: 'ready', info: this.engine.info })
+    this.port.listen(message => this.take(message))
+    this.port.post({ type: 'ready', info: this.engine.info })
   }
 
   private take(message: HostMessage): void {
@@ -75,7 +74,7 @@ class EngineServer {
       const { id, request } = message
       return this.engine.run(request, {
         signal,
-        onEvent: (event: EngineEvent) => this.post({ type: 'event', id, event }),
+        onEvent: (event: EngineEvent) => this.port.post({ type: 'event', id, event }),
       })
     }
     switch (message.name) {
@@ -91,8 +90,8 @@ class EngineServer {
   private answer(id: number, work: () => Promise<EngineAnswer>): void {
     const answer = work()
       .then(
-        value => this.post({ type: 'done', id, value }),
-        error => this.post({ type: 'error', id, error: encodeError(error) }),
+        value => this.port.post({ type: 'done', id, value }),
+        error => this.port.post({ type: 'error', id, error: encodeError(error) }),
       )
       .finally(() => {
         this.controllers.delete(id)
@@ -105,9 +104,5 @@ class EngineServer {
     await this.engine.dispose()
     await Promise.all(this.answers)
     this.port.close()
-  }
-
-  private post(message: WorkerMessage): void {
-    this.port.postMessage(message)
   }
 }

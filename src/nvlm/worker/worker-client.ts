@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads'
 import { NVLMError } from '../../core/errors.js'
 import type { OpenedImage } from '../../platform/image-input.js'
 import { emptyResult } from '../empty-result.js'
@@ -17,7 +16,8 @@ import {
   type Usage,
 } from '../engine-client.js'
 import type { ModelInfo } from '../stages.js'
-import { makePortable, type PortableRequest, readImage } from './portable-request.js'
+import type { EnginePort, Transfer } from './engine-port.js'
+import { makePortable, type PictureCourier, type PortableRequest } from './portable-request.js'
 import {
   decodeError,
   type EngineAnswer,
@@ -48,21 +48,23 @@ export class WorkerClient implements EngineClient {
   private crash: NVLMError | undefined
   private disposing: Promise<void> | undefined
 
-  /** @param worker - loaded and idle, owned from now on */
+  /** @param port - to a worker that is loaded and idle; owned from now on */
   constructor(
-    private readonly worker: Worker,
+    private readonly port: EnginePort,
     readonly info: ModelInfo,
+    private readonly pictures: PictureCourier,
   ) {
-    worker.on('message', (message: WorkerMessage) => this.take(message))
-    worker.on('error', cause => this.fail(cause))
-    worker.on('messageerror', cause => this.fail(cause))
     this.exited = new Promise(resolve => {
-      worker.on('exit', code => {
-        this.fail(new Error(`it exited with code ${code}`))
-        resolve()
+      port.listen({
+        onMessage: message => this.take(message),
+        onError: cause => this.fail(cause),
+        onExit: why => {
+          this.fail(why)
+          resolve()
+        },
       })
     })
-    worker.unref()
+    port.unref()
   }
 
   run(request: GenerateRequest, { signal, onEvent }: RunHooks): Promise<GenerateResult> {
@@ -94,7 +96,7 @@ export class WorkerClient implements EngineClient {
 
   openImage(image: unknown): Promise<OpenedImage> {
     this.assertUsable()
-    return readImage(image)
+    return this.pictures.open(image)
   }
 
   private call<Name extends keyof EngineCalls>(
@@ -151,22 +153,22 @@ export class WorkerClient implements EngineClient {
   }
 
   private hold(): void {
-    if (this.numHolds++ === 0) this.worker.ref()
+    if (this.numHolds++ === 0) this.port.ref()
   }
 
   private release(): void {
-    if (--this.numHolds === 0) this.worker.unref()
+    if (--this.numHolds === 0) this.port.unref()
   }
 
   private async portable<Request extends PromptRequest>(request: Request): Promise<PortableRequest<Request>> {
-    const portable = this.outbox.then(() => makePortable(request))
+    const portable = this.outbox.then(() => makePortable(request, this.pictures))
     this.outbox = portable.catch(() => {})
     return portable
   }
 
   private async ask(
     message: Extract<HostMessage, { id: number }>,
-    transfer: readonly ArrayBuffer[],
+    transfer: Transfer,
     onEvent?: (event: EngineEvent) => void,
   ): Promise<EngineAnswer> {
     this.assertUsable()
@@ -174,7 +176,7 @@ export class WorkerClient implements EngineClient {
     try {
       return await new Promise((resolve, reject) => {
         this.pending.set(id, { resolve, reject, onEvent })
-        this.worker.postMessage(message, transfer)
+        this.port.post(message, transfer)
       })
     } finally {
       this.pending.delete(id)
@@ -202,6 +204,6 @@ export class WorkerClient implements EngineClient {
   }
 
   private post(message: HostMessage): void {
-    this.worker.postMessage(message)
+    this.port.post(message)
   }
 }
