@@ -8,6 +8,26 @@ const shared = {
   outDir: 'dist',
 } satisfies Options
 
+/**
+ * For bundlers: file by file as in `src`, so that an application takes what it uses and packages stay imports. The worker
+ * lies beside the entry, where `new URL('./engine-worker-web.js', import.meta.url)` names it.
+ */
+const web = {
+  ...shared,
+  entry: [
+    'src/**/*.ts',
+    '!src/**/node/**',
+    '!src/{cli,graph,otel}/**',
+    '!src/{node,cli,otel}.ts',
+    '!src/**/assembly/**',
+  ],
+  outDir: 'dist/web',
+  platform: 'browser',
+  target: 'es2022',
+  format: ['esm'],
+  bundle: false,
+} satisfies Options
+
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
 /** The command runs the library that lies beside it instead of carrying a second copy. */
@@ -24,5 +44,7 @@ export default defineConfig([
   { ...shared, entry: { otel: 'src/otel.ts' }, format: ['esm', 'cjs'], dts: true },
   { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },
+  web,
+  { ...shared, entry: { web: 'src/web.ts' }, format: ['esm'], dts: { only: true } },
   { ...shared, entry: { cli: 'src/cli.ts' }, format: ['esm'], esbuildPlugins: [libraryBeside] },
 ])

@@ -1,0 +1,64 @@
+import { NVLMError } from '../../core/errors.js'
+import type { GpuDevice } from '../../platform/web/browser.js'
+import type { Backend, BackendTensor, Device, GraphSource, Session, SessionOptions } from '../backend.js'
+import { graphDoesNotLoad, OrtSession } from '../ort-session.js'
+import { SerialRuns } from '../serial-runs.js'
+import type { OrtModule } from './ort-module.js'
+import { watchDevice } from './watch-device.js'
+
+/** A file that a graph names as the place of weights. */
+export interface DataFile {
+  /** As the graph spells it. */
+  readonly path: string
+  readonly data: Blob
+}
+
+/** What a backend in the browser is made of. */
+export interface WebBackendParts {
+  readonly ort: OrtModule
+  /** Absent: WASM only. */
+  readonly gpu?: GpuDevice | undefined
+  /** Finds the weights of a graph. */
+  readonly dataFiles: (graph: GraphSource) => Promise<readonly DataFile[]>
+}
+
+/** One call at a time in this thread: a build of the engine has one heap and one stack, whatever the number of sessions. */
+const turns = new SerialRuns()
+
+/** ONNX Runtime's build for browsers. Sessions on WASM compute in the calling thread. */
+export function createWebBackend({ ort, gpu, dataFiles }: WebBackendParts): Backend {
+  const devices: readonly Device[] = gpu ? ['webgpu', 'wasm'] : ['wasm']
+  const toTensor = ({ type, data, dims }: BackendTensor) => new ort.Tensor(type as never, data as never, dims)
+  const create = async (graph: GraphSource, device: Device): Promise<Session> => {
+    try {
+      const session = await ort.InferenceSession.create(graph.model, {
+        executionProviders: device === 'webgpu' ? [{ name: 'webgpu', device: gpu }] : ['wasm'],
+        graphOptimizationLevel: 'all',
+        // as in Node: here the past has another shape at every step
+        enableMemPattern: false,
+        // the console is the application's; what goes wrong comes as an error anyway
+        logSeverityLevel: 4,
+        externalData: await dataFiles(graph),
+      })
+      return new OrtSession(session, toTensor, graph.name)
+    } catch (cause) {
+      if (NVLMError.isInstance(cause)) throw cause
+      throw graphDoesNotLoad(graph.name, cause)
+    }
+  }
+  return {
+    name: 'onnxruntime-web',
+    devices,
+    async createSession(graph: GraphSource, { device }: SessionOptions): Promise<Session> {
+      if (!devices.includes(device)) {
+        throw new NVLMError(
+          'BACKEND_UNAVAILABLE',
+          `device "${device}" is not available in onnxruntime-web here; available: ${devices.join(', ')}`,
+          { hint: 'Leave the device out to use the best that there is.' },
+        )
+      }
+      const session = turns.wrap(await turns.take(() => create(graph, device)))
+      return device === 'webgpu' ? watchDevice(session, gpu!) : session
+    },
+  }
+}

@@ -1,0 +1,28 @@
+import type { OrtInferenceSession, OrtTensor } from '../ort-session.js'
+
+/** A build of onnxruntime-web. */
+export type OrtBuild = 'wasm' | 'webgpu' | 'jspi'
+
+/** The part of onnxruntime-web that is used. */
+export interface OrtModule {
+  readonly env: {
+    logLevel?: string | undefined
+    readonly wasm: { numThreads?: number; proxy?: boolean; wasmPaths?: unknown }
+  }
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: object): Promise<OrtInferenceSession>
+  }
+  readonly Tensor: new (type: never, data: never, dims: readonly number[]) => OrtTensor
+}
+
+/** Each build is a file of its own, which is fetched when it is asked for. The `.` entry is JSEP, which is given up upstream. */
+const BUILDS: Readonly<Record<OrtBuild, () => Promise<unknown>>> = {
+  wasm: () => import('onnxruntime-web/wasm'),
+  webgpu: () => import('onnxruntime-web/webgpu'),
+  jspi: () => import('onnxruntime-web/jspi'),
+}
+
+/** Fetch a build. Its WebAssembly follows with the first session. */
+export async function loadOrt(build: OrtBuild): Promise<OrtModule> {
+  return (await BUILDS[build]()) as OrtModule
+}

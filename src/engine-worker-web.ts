@@ -1,0 +1,3 @@
+import { serveWebWorker } from './nvlm/worker/serve-web-worker.js'
+
+serveWebWorker()

@@ -1,0 +1,42 @@
+import type { Backend } from '../../backend/backend.js'
+import type { DataFile } from '../../backend/web/onnxruntime-web-backend.js'
+import { openWebBackend } from '../../backend/web/open-web-backend.js'
+import { externalFiles } from '../../formats/onnx/external-files.js'
+import type { BlobFiles } from '../../platform/web/blob-files.js'
+import { folderUrl } from '../../platform/web/url-paths.js'
+import { webPlatform } from '../../platform/web/web-platform.js'
+import { openPrepared } from '../../prepare/prepared-model.js'
+import { openStages } from '../open-stages.js'
+import { parseStageOptions, type StageOptions } from '../stage-options.js'
+import type { Stages } from '../stages.js'
+import { fetchModel } from './fetch-model.js'
+import type { WebSettings } from './web-options.js'
+
+/**
+ * Load the five layers of a model from the URL of a prepared folder. They run in the calling thread.
+ *
+ * @throws {NVLMError} as `openStages` and `fetchModel`
+ */
+export async function loadWebStages(
+  url: string,
+  options: StageOptions,
+  { cache, headers, wasmPaths }: WebSettings,
+): Promise<Stages> {
+  const { backend, onProgress, onWarning, signal, device, numThreads } = parseStageOptions(options)
+  const folder = folderUrl(url)
+  const files = await fetchModel(folder, { cache, headers, onProgress, onWarning, signal })
+  const dataFiles: Parameters<typeof openWebBackend>[1] = async graph =>
+    [...externalFiles(graph.model)].map(
+      (path): DataFile => ({
+        path,
+        data: files.blob(files.join(graph.dataFolder, path)),
+      }),
+    )
+  const chosen: Backend =
+    backend ?? (await openWebBackend({ device, numThreads, wasmPaths, onWarning }, dataFiles))
+  return openStages(hostOf(files, chosen), folder, openPrepared, { ...options, backend: chosen })
+}
+
+function hostOf(files: BlobFiles, backend: Backend) {
+  return { platform: webPlatform(files), backend }
+}
