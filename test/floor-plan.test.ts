@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['nvlm'],
   ['cli', 'server', 'otel'],
   ['index.ts'],
-  ['node.ts'],
+  ['node.ts', 'web.ts', 'engine-worker-web.ts'],
   ['cli.ts', 'otel.ts'],
 ]
 

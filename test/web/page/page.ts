@@ -1,0 +1,154 @@
+import type { Backend, Session } from '../../../src/backend/backend.js'
+import { openWebBackend } from '../../../src/backend/web/open-web-backend.js'
+import { encodeError } from '../../../src/nvlm/worker/protocol.js'
+import { browser } from '../../../src/platform/web/browser.js'
+import { webImageDecoder } from '../../../src/platform/web/image-decoder.js'
+import { sha256Hex } from '../../../src/prepare/sha256.js'
+import { ImageTiler, modelCache, NVLM, Tokenizer } from '../../../src/web.js'
+import type { CallOutcome, PageCalls, PageQuestion } from '../page-calls.js'
+import { makePicture } from './pictures.js'
+import { decodeBase64, decodeTensor, encodeTensor } from './wire.js'
+
+const models: NVLM[] = []
+const sessions: Session[] = []
+let backend: Promise<Backend> | undefined
+
+/** Graphics devices that were opened in this thread. */
+const devices = watchDevices()
+
+function openBackend(): Promise<Backend> {
+  backend ??= openWebBackend({ device: 'gpu' in navigator ? 'webgpu' : 'wasm' }, async () => []).catch(() =>
+    openWebBackend({ device: 'wasm' }, async () => []),
+  )
+  return backend
+}
+
+const calls: PageCalls = {
+  async load(url, options) {
+    const warnings: string[] = []
+    let downloaded: { done: number; total: number } | undefined
+    const model = await NVLM.load(url, {
+      ...options,
+      onWarning: message => warnings.push(message),
+      onProgress({ stage, done, total }) {
+        if (stage === 'download') downloaded = { done, total }
+      },
+    })
+    return { id: models.push(model) - 1, info: model.info, warnings, downloaded }
+  },
+
+  async ask(model, { abortAfter, maxTiles, ...question }: PageQuestion) {
+    const controller = new AbortController()
+    const watch = watchThread()
+    const reply = models[model]!.generate({
+      ...question,
+      messages: question.messages as never,
+      ...(maxTiles !== undefined && { tiles: { maxTiles } }),
+      signal: controller.signal,
+    })
+    reply.on('token', ({ index }) => index + 1 === abortAfter && controller.abort('enough'))
+    let streamed = ''
+    reply.on('text', text => {
+      streamed += text
+    })
+    const result = await reply.catch(error => {
+      if (error === 'enough') return reply.partial!
+      throw error
+    })
+    const { text, tokenIds, finishReason, usage, device } = result
+    return { result: { text, tokenIds, finishReason, usage, device }, streamed, longestTask: watch.stop() }
+  },
+
+  cached: () => modelCache.list(),
+  removeCached: url => modelCache.remove(url),
+  tokenize: async (url, text) => (await Tokenizer.load(url)).encode(text),
+
+  async decode(picture, { applyExif, maxBytes = 20_000_000, maxPixels = 64_000_000 }) {
+    const options = { applyExif, limits: { maxBytes, maxPixels } }
+    const { width, height, data } = await webImageDecoder.decode(await makePicture(picture), options)
+    return { width, height, sha256: await sha256Hex(new Uint8Array(data)) }
+  },
+
+  async tile(picture, options) {
+    const tiler = new ImageTiler(options)
+    const { rgb, numTiles } = await tiler.tile(await makePicture(picture))
+    return {
+      width: tiler.tileSize,
+      height: tiler.tileSize * numTiles,
+      sha256: await sha256Hex(new Uint8Array(rgb)),
+    }
+  },
+
+  async prepareImage(model, picture) {
+    const { tiles, hash } = await models[model]!.prepareImage(await makePicture(picture))
+    return { tiles, hash }
+  },
+
+  dispose: model => models[model]!.dispose(),
+  async loseDevices() {
+    for (const device of devices) device.destroy()
+  },
+
+  devices: async () => (await openBackend()).devices,
+
+  async createSession({ base64, name }, device) {
+    const graph = { model: decodeBase64(base64), dataFolder: '', name }
+    const session = await (await openBackend()).createSession(graph, { device })
+    const { inputNames, outputNames } = session
+    return { id: sessions.push(session) - 1, inputNames, outputNames }
+  },
+
+  async runSession(session, feeds) {
+    const tensors = Object.entries(feeds).map(([name, tensor]) => [name, decodeTensor(tensor)] as const)
+    const outputs = await sessions[session]!.run(Object.fromEntries(tensors))
+    return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, encodeTensor(tensor)]))
+  },
+
+  disposeSession: session => sessions[session]!.dispose(),
+}
+
+function watchDevices(): readonly { destroy(): void }[] {
+  const opened: { destroy(): void }[] = []
+  const { gpu } = browser.navigator
+  if (gpu === undefined) return opened
+  const requestAdapter = gpu.requestAdapter.bind(gpu)
+  gpu.requestAdapter = async options => {
+    const adapter = await requestAdapter(options)
+    const requestDevice = adapter?.requestDevice.bind(adapter)
+    if (adapter && requestDevice) {
+      adapter.requestDevice = async wanted => {
+        const device = await requestDevice(wanted)
+        opened.push(device)
+        return device
+      }
+    }
+    return adapter
+  }
+  return opened
+}
+
+/** Watches for tasks of the page's thread that take longer than 50 ms, which is what browsers call long. */
+function watchThread(): { stop(): number } {
+  let longest = 0
+  const observer = new PerformanceObserver(list => {
+    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration)
+  })
+  observer.observe({ type: 'longtask' })
+  return {
+    stop() {
+      for (const { duration } of observer.takeRecords()) longest = Math.max(longest, duration)
+      observer.disconnect()
+      return longest
+    },
+  }
+}
+
+async function call(name: keyof PageCalls, args: readonly unknown[]): Promise<CallOutcome> {
+  try {
+    return { value: await (calls[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args) }
+  } catch (error) {
+    return { error: encodeError(error) }
+  }
+}
+
+Object.assign(globalThis, { call })
