@@ -68,8 +68,8 @@ const INTERNLM2_VOCAB = 92_553
  *
  * Layers, widths and heads are those of the language models that the model cards name. The vocabulary sizes of
  * InternVL2-40B and InternVL2-Llama3-76B, and their context lengths, are those of their language models with InternVL's
- * tokens added: their config.json was not at hand. Nothing but lists and tests is made from this table; what a folder
- * holds is always read from its own config.json.
+ * tokens added (nine; seven in the first, as the added_tokens.json of its pretrained form): their config.json was not at
+ * hand. Nothing but lists and tests is made from this table; what a folder holds is always read from its own config.json.
  *
  * @see https://huggingface.co/OpenGVLab, https://huggingface.co/nvidia/NVLM-D-72B
  */
@@ -97,7 +97,7 @@ export const publishedCheckpoints: readonly PublishedCheckpoint[] = [
     'internlm2-chat',
     'mit',
   ),
-  { ...chat('InternVL2-40B', vit6B, yi34B, 64_009, 'Hermes-2', undefined), contextLength: 4096 },
+  { ...chat('InternVL2-40B', vit6B, yi34B, 64_007, 'Hermes-2', undefined), contextLength: 4096 },
   {
     ...chat('InternVL2-Llama3-76B', vit6B, llama70B, 128_265, 'internlm2-chat', undefined),
     contextLength: 8192,
