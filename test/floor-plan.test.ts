@@ -8,7 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['core'],
   ['platform'],
   ['backend', 'formats'],
-  ['graph'],
+  ['graph', 'hub'],
   ['tokenizer', 'image', 'vision', 'projector', 'decoder'],
   ['generation'],
   ['models'],
@@ -39,6 +39,7 @@ const PACKAGE_PLACES: Readonly<Record<string, string>> = {
   'onnxruntime-node': 'backend/node/',
   'onnxruntime-web': 'backend/web/',
   sharp: 'platform/node/',
+  undici: 'platform/node/',
   '@opentelemetry/api': 'otel/',
 }
 

@@ -24,6 +24,10 @@ export type ErrorCode =
   | 'UNSUPPORTED'
   | 'ENGINE_FAILED'
   | 'FILTERED'
+  | 'DOWNLOAD_FAILED'
+  | 'INTEGRITY'
+  | 'OFFLINE'
+  | 'UNAUTHORIZED'
 
 /** What an error may carry beside its message. */
 export interface NVLMErrorOptions {

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { isProcessAlive } from './process-alive.js'
 
 /** Name of the journal in a draft; it is gone before the folder gets its name. */
 const JOURNAL = '.journal'
@@ -106,23 +107,13 @@ async function findRemains(target: string): Promise<readonly string[]> {
   return drafts.flatMap(entry => {
     const pid = Number.parseInt(entry.slice(prefix.length), 10)
     const path = join(parent, entry)
-    const isWorkedOn = pid === process.pid ? active.has(path) : isAlive(pid)
+    const isWorkedOn = pid === process.pid ? active.has(path) : isProcessAlive(pid)
     return isWorkedOn ? [] : [path]
   })
 }
 
 function draftPrefix(target: string): string {
   return `.${basename(target)}.draft-`
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it is there and belongs to somebody else
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -4,6 +4,7 @@ import { chmod, type FileHandle, lstat, mkdir, open, rm, statfs } from 'node:fs/
 import { dirname, join, resolve } from 'node:path'
 import { NVLMError } from '../../core/errors.js'
 import type { DataFileWriter, FolderPublisher, FolderWriter, PublishOptions } from '../platform.js'
+import { failWriting } from './fail-writing.js'
 import { FolderDraft } from './folder-draft.js'
 
 /** Publishes folders by writing a hidden neighbour and renaming it. */
@@ -153,13 +154,4 @@ class NodeDataFile implements DataFileWriter {
     this.isClosed = true
     await this.handle.close()
   }
-}
-
-function failWriting(path: string, cause: unknown): never {
-  if (NVLMError.isInstance(cause)) throw cause
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-  throw new NVLMError('OUTPUT_FAILED', `${path}: cannot be written (${code})`, {
-    hint: 'Check the free space and the permissions of the folder.',
-    cause,
-  })
 }
