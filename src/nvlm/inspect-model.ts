@@ -1,14 +1,19 @@
-import { baseName } from '../formats/file-name.js'
+import type { Device } from '../backend/backend.js'
+import { modelIdOfPath } from '../hub/hub-name.js'
+import type { ModelLicense } from '../hub/model-card.js'
+import type { ModelConfig } from '../models/model-definition.js'
 import type { Files } from '../platform/platform.js'
 import { readCheckpoint } from '../prepare/build-model.js'
-import { openModel } from '../prepare/open-model.js'
-import type { RunnableModel } from '../prepare/runnable-model.js'
+import { isPreparedFolder } from '../prepare/open-model.js'
+import { openPrepared } from '../prepare/prepared-model.js'
 import { type DtypeOption, dtypePresets, parseDtype, type StageDtypes } from '../prepare/stage-dtypes.js'
+import { type DeviceFit, describeDevices } from './device-fit.js'
 import { type ModelNeeds, modelNeeds, requireFit } from './model-needs.js'
+import { readLicense } from './resolve-model.js'
 
-/** What a model folder holds; found without reading weights. */
+/** What a model holds; found without reading weights. */
 export interface ModelInspection {
-  /** Name of the folder. */
+  /** Name on the hub, or of the folder. */
   readonly id: string
   /** Is it a checkpoint as published, or a folder made by `prepare`? */
   readonly kind: 'checkpoint' | 'prepared'
@@ -43,6 +48,14 @@ export interface ModelInspection {
   readonly dtype: StageDtypes
   /** What a checkpoint takes with each dtype; absent for a prepared folder, whose weights are what they are. */
   readonly needs?: readonly ModelNeeds[] | undefined
+  /** Where it can run, and why not. */
+  readonly devices: readonly DeviceFit[]
+  /** What the model card says; absent without a card. */
+  readonly license?: ModelLicense | undefined
+  /** Of a model that was given by its name on the hub: bytes that loading needs, and those that are in the cache. */
+  readonly download?:
+    | { readonly commit: string; readonly totalBytes: number; readonly cachedBytes: number }
+    | undefined
 }
 
 /** What is to be found out. */
@@ -60,6 +73,7 @@ const DEFAULT_CONTEXT_LENGTH = 4096
 /**
  * Look into a model folder: its settings and weight headers are read and checked, its weights are not.
  *
+ * @param devices - what the engine has
  * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file; MODEL_UNSUPPORTED if the
  * model cannot fit `memoryBytes`
  */
@@ -67,25 +81,39 @@ export async function inspectModel(
   files: Files,
   folder: string,
   options: InspectOptions = {},
+  devices: readonly Device[] = [],
 ): Promise<ModelInspection> {
   const dtypes = options.dtype === undefined ? Object.values(dtypePresets) : [parseDtype(options.dtype)]
-  const opened = await openModel(files, folder)
-  const inspection = describeModel(files, opened)
-  if (opened.isPrepared) return inspection
   const { contextLength = DEFAULT_CONTEXT_LENGTH, memoryBytes = Number.POSITIVE_INFINITY } = options
-  const { cacheBytesPerToken } = inspection
-  const sequence = { cacheBytesPerToken, contextLength: Math.min(contextLength, inspection.contextLength) }
-  const needs = modelNeeds(await readCheckpoint(files, folder), dtypes, sequence)
+  const license = await readLicense(files, folder)
+  const id = modelIdOfPath(files.resolve(folder))
+  if (await isPreparedFolder(files, folder)) {
+    const model = await openPrepared(files, folder)
+    const described = describeModel(model.config, model.weightBytes)
+    const fits = describeDevices(devices, [], memoryBytes)
+    return { id, kind: 'prepared', ...described, dtype: model.dtypes, devices: fits, license }
+  }
+  const model = await readCheckpoint(files, folder, { readsWeights: false })
+  const described = describeModel(model.config, model.checkpoint.totalBytes)
+  const sequence = {
+    cacheBytesPerToken: described.cacheBytesPerToken,
+    contextLength: Math.min(contextLength, described.contextLength),
+  }
+  const needs = modelNeeds(model, dtypes, sequence)
   requireFit(needs, memoryBytes, sequence.contextLength)
-  return { ...inspection, needs }
+  const fits = describeDevices(devices, needs, memoryBytes)
+  return { id, kind: 'checkpoint', ...described, dtype: dtypePresets.fp32, needs, devices: fits, license }
 }
 
-function describeModel(files: Files, model: RunnableModel): ModelInspection {
-  const { folder, config, weightBytes, isPrepared, dtypes } = model
+/** What config.json and the headers tell. */
+type ModelDescription = Pick<
+  ModelInspection,
+  'family' | 'weightBytes' | 'contextLength' | 'decoder' | 'vision' | 'cacheBytesPerToken'
+>
+
+function describeModel(config: ModelConfig, weightBytes: number): ModelDescription {
   const { decoder, vision } = config
   return {
-    id: baseName(files.resolve(folder)),
-    kind: isPrepared ? 'prepared' : 'checkpoint',
     family: config.family,
     weightBytes,
     contextLength: decoder.maxPositionEmbeddings,
@@ -105,6 +133,5 @@ function describeModel(files: Files, model: RunnableModel): ModelInspection {
       useThumbnail: vision.tiling.useThumbnail,
     },
     cacheBytesPerToken: decoder.numHiddenLayers * decoder.numKeyValueHeads * decoder.headDim * 2 * 4,
-    dtype: dtypes,
   }
 }

@@ -1,4 +1,4 @@
-import { baseName } from '../formats/file-name.js'
+import { modelIdOfPath } from '../hub/hub-name.js'
 import type { Files, Platform } from '../platform/platform.js'
 import type { EngineClient } from './engine-client.js'
 import { type EngineRuntime, loadEngine } from './load-engine.js'
@@ -26,7 +26,7 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   const { logger, telemetry, filters, ...engineOptions } = parseLoadOptions(options)
   const observer = new Observer({ diagnostics, logger, telemetry })
-  const modelId = baseName(files.resolve(folder))
+  const modelId = modelIdOfPath(files.resolve(folder))
   const startedAt = epochNow()
   try {
     const onWarning = (message: string) => {

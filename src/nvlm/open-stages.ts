@@ -2,7 +2,7 @@ import type { Backend, Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
 import { Decoder } from '../decoder/decoder.js'
 import { EmbeddingTable } from '../decoder/embedding-table.js'
-import { baseName } from '../formats/file-name.js'
+import { modelIdOfPath } from '../hub/hub-name.js'
 import { ImageTiler } from '../image/image-tiler.js'
 import type { VisionConfig } from '../models/model-definition.js'
 import type { Files, Platform, RandomAccessFile } from '../platform/platform.js'
@@ -115,7 +115,7 @@ function modelInfo(
 ): ModelInfo {
   const { vision, family } = model.config
   return {
-    id: baseName(path),
+    id: modelIdOfPath(path),
     family,
     contextLength,
     tile: vision && {

@@ -33,10 +33,18 @@ export interface StageOptions {
 
 /** How far loading is. */
 export interface LoadProgress {
-  readonly stage: 'download' | 'open' | 'tokenizer' | 'vision' | 'projector' | 'decoder' | 'ready'
-  /** Steps done of `total`; of a `download` bytes. */
+  /**
+   * For a model that is given by name, `download` comes first if it is not in the cache, and `prepare` if it is to be
+   * converted.
+   */
+  readonly stage: 'download' | 'prepare' | 'open' | 'tokenizer' | 'vision' | 'projector' | 'decoder' | 'ready'
+  /** Steps done of `total`; bytes while downloading and preparing. */
   readonly done: number
   readonly total: number
+  /** While downloading: the rate of the last seconds. */
+  readonly bytesPerSecond?: number | undefined
+  /** While downloading: seconds to go at this rate, once it is known. */
+  readonly etaSeconds?: number | undefined
 }
 
 /** The part of the options that is plain data; it can be sent to another thread. */

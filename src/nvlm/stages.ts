@@ -11,7 +11,7 @@ export type PartName = StageName
 
 /** What a loaded model is and where it runs. */
 export interface ModelInfo {
-  /** Name of the model's folder. */
+  /** Name on the hub, or of the model's folder. */
   readonly id: string
   /** Name of the model definition, such as `nvlm-d`. */
   readonly family: string

@@ -5,7 +5,7 @@ import { isFloat } from '../graph/weights.js'
 import type { ModelConfig, WeightNames } from '../models/model-definition.js'
 import type { Files } from '../platform/platform.js'
 import { buildGraphs } from './build-graphs.js'
-import { areDummyHeadsZero } from './dummy-heads.js'
+import { areDummyHeadsZero, mayDropDummyHeads } from './dummy-heads.js'
 import { withPackedMatrices } from './packed-tensors.js'
 import { readModelConfig } from './read-model-config.js'
 import type { RunnableModel } from './runnable-model.js'
@@ -32,16 +32,23 @@ export interface BuiltModel extends RunnableModel {
 /**
  * Read the settings and the weight headers of a checkpoint folder. Of the weights only the dummy heads are read.
  *
+ * @param options - with `readsWeights: false` they are not either, and taken for zero, as they are in what is published
  * @throws {NVLMError} MODEL_NOT_FOUND, MODEL_INVALID or MODEL_UNSUPPORTED naming the file
  */
-export async function readCheckpoint(files: Files, folder: string): Promise<CheckpointModel> {
+export async function readCheckpoint(
+  files: Files,
+  folder: string,
+  { readsWeights = true }: { readonly readsWeights?: boolean } = {},
+): Promise<CheckpointModel> {
   const config = await readModelConfig(files, folder)
   const checkpoint = withPacked(await openCheckpoint(files, folder), config)
   const names = chooseNames(config.weightNames, checkpoint)
   const dropsDummyHeads =
     config.vision !== undefined &&
     names.vision !== undefined &&
-    (await areDummyHeadsZero(files, checkpoint.tensors, config.vision.tower, names.vision))
+    (readsWeights
+      ? await areDummyHeadsZero(files, checkpoint.tensors, config.vision.tower, names.vision)
+      : mayDropDummyHeads(config.vision.tower, names.vision))
   return { folder, config, names, checkpoint, dropsDummyHeads }
 }
 

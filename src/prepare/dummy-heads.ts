@@ -19,7 +19,7 @@ export async function areDummyHeadsZero(
   config: InternVitConfig,
   names: InternVitNames,
 ): Promise<boolean> {
-  if (config.numDummyHeads === 0 || config.hasQkvBias || names.qkv.layout !== 'fused') return false
+  if (!mayDropDummyHeads(config, names) || names.qkv.layout !== 'fused') return false
   const opened = new Map<string, RandomAccessFile>()
   try {
     for (let layer = 0; layer < config.numHiddenLayers; layer++) {
@@ -34,6 +34,14 @@ export async function areDummyHeadsZero(
   } finally {
     for (const file of opened.values()) await file.close()
   }
+}
+
+/** Has a tower dummy heads that add nothing if their weights are zero? */
+export function mayDropDummyHeads(
+  { numDummyHeads, hasQkvBias }: InternVitConfig,
+  names: InternVitNames,
+): boolean {
+  return numDummyHeads > 0 && !hasQkvBias && names.qkv.layout === 'fused'
 }
 
 async function isLayerZero(

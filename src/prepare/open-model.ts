@@ -11,6 +11,15 @@ import type { RunnableModel } from './runnable-model.js'
  * @throws {NVLMError} MODEL_NOT_FOUND naming what was looked for; MODEL_INVALID, MODEL_UNSUPPORTED
  */
 export async function openModel(files: Files, folder: string): Promise<RunnableModel> {
+  return (await isPreparedFolder(files, folder)) ? openPrepared(files, folder) : buildModel(files, folder)
+}
+
+/**
+ * Was a model folder made by `prepareCheckpoint`, or is it a checkpoint as published?
+ *
+ * @throws {NVLMError} MODEL_NOT_FOUND if it is neither
+ */
+export async function isPreparedFolder(files: Files, folder: string): Promise<boolean> {
   const info = await files.stat(folder)
   if (info?.kind !== 'directory') {
     const problem = info === undefined ? 'does not exist' : 'is a file; expected a folder'
@@ -18,12 +27,11 @@ export async function openModel(files: Files, folder: string): Promise<RunnableM
       hint: 'Name a checkpoint folder (config.json, tokenizer files, .safetensors) or a prepared folder (nvlm.json).',
     })
   }
-  const isPrepared = (await files.stat(files.join(folder, MANIFEST_NAME))) !== undefined
-  if (isPrepared) return openPrepared(files, folder)
+  if ((await files.stat(files.join(folder, MANIFEST_NAME))) !== undefined) return true
   if ((await files.stat(files.join(folder, 'config.json'))) === undefined) {
     throw new NVLMError('MODEL_NOT_FOUND', `${folder}: has neither config.json nor ${MANIFEST_NAME}`, {
       hint: 'Name a checkpoint folder (config.json, tokenizer files, .safetensors) or a prepared folder (nvlm.json).',
     })
   }
-  return buildModel(files, folder)
+  return false
 }

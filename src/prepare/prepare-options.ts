@@ -5,10 +5,16 @@ import { type DtypeOption, dtypeOptionSchema, type StageDtypes } from './stage-d
 
 /** Progress of a preparation. */
 export interface PrepareProgress {
-  /** `build`: graphs; `weights`: converting, in bytes of the checkpoint; `write`: describing the weight files. */
-  readonly step: 'build' | 'weights' | 'write'
+  /**
+   * `download`: of a checkpoint that is given by name, in bytes; `build`: graphs; `weights`: converting, in bytes of the
+   * checkpoint; `write`: describing the weight files.
+   */
+  readonly step: 'download' | 'build' | 'weights' | 'write'
   readonly done: number
   readonly total: number
+  /** While downloading: the rate of the last seconds, and the seconds to go once it is known. */
+  readonly bytesPerSecond?: number | undefined
+  readonly etaSeconds?: number | undefined
 }
 
 /** How a checkpoint is prepared. */
