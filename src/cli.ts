@@ -1,53 +1,66 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { CliApi } from './cli/api.js'
 import { runCli } from './cli/main.js'
 import { streamOutput } from './cli/output.js'
 import {
+  downloadModel,
   ImageTiler,
   inspectModel,
   type PrepareOptions as LibraryPrepareOptions,
   type LoadOptions,
+  type LoadProgress,
+  modelCache,
   NVLM,
   prepareCheckpoint,
   verifyModel,
 } from './node.js'
+import { machineMemory } from './platform/node/machine-memory.js'
 
 /** The steps of a preparation, in words. */
 const STEP_LABELS = {
+  download: 'downloading',
   build: 'building graphs',
   weights: 'converting weights',
   write: 'checking weight files',
 } as const
 
-/** Memory of the machine, or of the container if that has less. */
-function machineMemory(): number {
-  const limit = process.constrainedMemory()
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+/** Loading in words. */
+const LOAD_LABELS: Partial<Record<LoadProgress['stage'], string>> = {
+  download: 'downloading',
+  prepare: 'converting weights',
+}
+
+/** A library's logger that shows warnings. */
+function warnTo(onNotice: (message: string) => void) {
+  const nothing = () => {}
+  return { debug: nothing, info: nothing, warn: onNotice, error: nothing }
 }
 
 const api: CliApi = {
-  async load(model, { dtype, signal, onProgress }) {
+  async load(model, { dtype, revision, signal, onNotice, onProgress }) {
     const nvlm = await NVLM.load(model, {
       // any word: the library checks it and says which ones there are
       dtype: dtype as LoadOptions['dtype'],
-      signal,
-      onProgress: ({ done, total }) => onProgress({ label: 'loading the model', done, total }),
+      ...{ revision, signal },
+      logger: warnTo(onNotice),
+      onProgress: ({ stage, ...progress }) => {
+        onProgress({ label: LOAD_LABELS[stage] ?? 'loading the model', ...progress })
+      },
     })
     return { id: nvlm.info.id, generate: question => nvlm.generate(question), dispose: () => nvlm.dispose() }
   },
-  prepare: (checkpoint, { onProgress, rounding, activations, ...options }) =>
+  prepare: (checkpoint, { onProgress, onNotice, rounding, activations, ...options }) =>
     prepareCheckpoint(checkpoint, {
       ...options,
       // any word: the library checks it and says which ones there are
       rounding: rounding as LibraryPrepareOptions['rounding'],
       activations: activations as LibraryPrepareOptions['activations'],
-      onProgress: ({ step, done, total }) => onProgress({ label: STEP_LABELS[step], done, total }),
+      onProgress: ({ step, ...progress }) => onProgress({ label: STEP_LABELS[step], ...progress }),
+      logger: warnTo(onNotice),
     }),
-  inspect: (model, { dtype, contextLength }) =>
-    inspectModel(model, { dtype, contextLength, memoryBytes: machineMemory() }),
+  inspect: (model, options) => inspectModel(model, { ...options, memoryBytes: machineMemory() }),
   verify: (model, { signal, onProgress }) =>
     verifyModel(model, {
       signal,
@@ -55,6 +68,22 @@ const api: CliApi = {
     }),
   tile: (image, { tileSize, maxTiles, applyExif, signal }) =>
     new ImageTiler({ tileSize, maxTiles }).tile(image, { applyExif, signal }),
+  pull: (model, { revision, signal, onNotice, onProgress }) =>
+    downloadModel(model, {
+      ...{ revision, signal },
+      logger: warnTo(onNotice),
+      onProgress: progress => onProgress({ label: 'downloading', ...progress }),
+    }),
+  cache: {
+    list: () => modelCache.list(),
+    remove: (name, options) => modelCache.remove(name, options),
+    verify: (name, { signal, onProgress }) => {
+      return modelCache.verify(name, {
+        signal,
+        onProgress: progress => onProgress({ label: 'reading', ...progress }),
+      })
+    },
+  },
   demo: {
     image: fileURLToPath(new URL('../examples/pictures/sign.png', import.meta.url)),
     question: 'What does the sign say?',

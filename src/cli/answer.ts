@@ -1,19 +1,22 @@
 import type { GenerateResult } from '../nvlm/engine-client.js'
-import type { AskOptions, LoadedModel } from './api.js'
+import type { AskOptions, LoadedModel, LoadOptions } from './api.js'
 import type { CommandContext } from './command.js'
 import { paint, printable } from './output.js'
 import { Progress } from './progress.js'
+import { noticeWriter } from './source-flags.js'
 
 /** Load a model with a progress bar, use it, and free it whatever happens. */
 export async function withModel<Result>(
   model: string | undefined,
-  dtype: string | undefined,
-  { api, err, signal }: CommandContext,
+  choices: Pick<LoadOptions, 'dtype' | 'revision'>,
+  context: CommandContext,
   use: (model: LoadedModel) => Promise<Result>,
 ): Promise<Result> {
+  const { api, err, signal } = context
   const progress = new Progress(err)
+  const onNotice = noticeWriter(err, progress)
   const loaded = await api
-    .load(model, { dtype, signal, onProgress: progress.update })
+    .load(model, { ...choices, signal, onNotice, onProgress: progress.update })
     .finally(() => progress.clear())
   try {
     return await use(loaded)

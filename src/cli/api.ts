@@ -1,3 +1,4 @@
+import type { CachedFile, CachedModel } from '../hub/model-cache.js'
 import type { Tiles } from '../image/tiles.js'
 import type { GenerateResult } from '../nvlm/engine-client.js'
 import type { GenerationProgress } from '../nvlm/generation-events.js'
@@ -5,15 +6,32 @@ import type { Verification } from '../prepare/verify-model.js'
 
 /** What the commands need of the library; `src/cli.ts` binds it to the real one, tests to a fake. */
 export interface CliApi {
-  /** Load a prepared or checkpoint folder; without a folder, the model that comes with the package. */
+  /** Load a folder, or a model by its name on the hub; without either, the model that comes with the package. */
   load(model: string | undefined, options: LoadOptions): Promise<LoadedModel>
   prepare(checkpoint: string, options: PrepareOptions): Promise<unknown>
-  /** What a folder holds, without loading its weights. */
+  /** What a model holds, without loading its weights. */
   inspect(model: string, options: InspectOptions): Promise<object>
   /** Check every byte of a prepared folder. */
   verify(model: string, options: JobOptions): Promise<Verification>
   tile(image: string, options: TileOptions): Promise<Tiles>
+  /** Download a model by its name; gives its folder. */
+  pull(model: string, options: SourceOptions & JobOptions): Promise<string>
+  readonly cache: CacheApi
   readonly demo: Demo
+}
+
+/** The models that were downloaded by name. */
+export interface CacheApi {
+  list(): Promise<readonly CachedModel[]>
+  /** @returns bytes that were freed */
+  remove(
+    name: string,
+    options: { readonly revision?: string | undefined; readonly signal: AbortSignal },
+  ): Promise<number>
+  verify(
+    name: string,
+    options: JobOptions,
+  ): Promise<{ readonly ok: boolean; readonly files: readonly CachedFile[] }>
 }
 
 /** The picture and question of `nvlm demo`. */
@@ -28,6 +46,9 @@ export interface JobProgress {
   readonly label: string
   readonly done: number
   readonly total: number
+  /** Counted in bytes: how many come in a second. */
+  readonly bytesPerSecond?: number | undefined
+  readonly etaSeconds?: number | undefined
 }
 
 /** What any long job takes. */
@@ -36,11 +57,18 @@ export interface JobOptions {
   readonly onProgress: (progress: JobProgress) => void
 }
 
-export interface LoadOptions extends JobOptions {
+/** Where a model by name comes from. */
+export interface SourceOptions {
+  readonly revision?: string | undefined
+  /** Called with a sentence that the user must see, such as a licence that forbids commercial use. */
+  readonly onNotice: (message: string) => void
+}
+
+export interface LoadOptions extends JobOptions, SourceOptions {
   readonly dtype?: string | undefined
 }
 
-export interface PrepareOptions extends JobOptions {
+export interface PrepareOptions extends JobOptions, SourceOptions {
   readonly out: string
   readonly dtype?: string | undefined
   readonly rounding?: string | undefined
@@ -50,6 +78,7 @@ export interface PrepareOptions extends JobOptions {
 }
 
 export interface InspectOptions {
+  readonly revision?: string | undefined
   readonly dtype?: string | undefined
   readonly contextLength?: number | undefined
 }

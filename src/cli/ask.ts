@@ -5,6 +5,7 @@ import type { AskOptions } from './api.js'
 import { type Args, UsageError } from './args.js'
 import type { Command, CommandContext } from './command.js'
 import { paint } from './output.js'
+import { revisionFlag } from './source-flags.js'
 
 /** `nvlm ask`: pictures and a question to a streamed answer. */
 export const ask: Command = {
@@ -15,10 +16,11 @@ export const ask: Command = {
   flags: [
     {
       name: 'model',
-      value: 'folder',
-      help: 'prepared or checkpoint folder (default: the tiny model inside)',
+      value: 'model',
+      help: 'folder, or name on the hub such as OpenGVLab/InternVL3-1B (default: the tiny model inside)',
     },
-    { name: 'dtype', value: 'name', help: 'number format to compute in (default: fp32)' },
+    revisionFlag,
+    { name: 'dtype', value: 'name', help: 'number format of the weights (default: as in the folder)' },
     { name: 'max-tokens', value: 'n', help: 'most tokens of the answer' },
     {
       name: 'temperature',
@@ -30,11 +32,15 @@ export const ask: Command = {
   ],
   async run(args, context) {
     const question = parseQuestion(args, context.signal)
-    await withModel(args.text('model'), args.text('dtype'), context, async model => {
+    await withModel(args.text('model'), choicesOf(args), context, async model => {
       if (args.has('json')) context.out.write(toJson(await awaitAnswer(model, question, context)))
       else writeSummary(await streamAnswer(model, question, context), context)
     })
   },
+}
+
+function choicesOf(args: Args) {
+  return { dtype: args.text('dtype'), revision: args.text('revision') }
 }
 
 function parseQuestion(args: Args, signal: AbortSignal): AskOptions {

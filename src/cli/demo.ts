@@ -12,7 +12,7 @@ export const demo: Command = {
   async run(args, context) {
     if (args.operands.length > 0) throw new UsageError(`unexpected argument "${args.operands[0]}"`)
     const { out, api, signal } = context
-    await withModel(undefined, undefined, context, async model => {
+    await withModel(undefined, {}, context, async model => {
       const { image, question } = api.demo
       out.write(
         table(out, [

@@ -1,22 +1,27 @@
 import type { Command } from './command.js'
+import { describeBytes } from './describe-bytes.js'
 import { printable, table } from './output.js'
+import { revisionFlag } from './source-flags.js'
 
-/** `nvlm inspect`: what a model folder holds. */
+/** `nvlm inspect`: what a model holds. */
 export const inspect: Command = {
   name: 'inspect',
   operands: '<model>',
-  summary: 'Say what a checkpoint or prepared folder holds, without loading its weights.',
+  summary: 'Say what a model holds, needs and may be used for, without loading or downloading its weights.',
   notes: [
+    'The model is a folder, or a name on the hub such as OpenGVLab/InternVL3-1B.',
     'Of a checkpoint it tells what each dtype needs: disk, memory on a CPU, memory on a GPU. It fails if none fits',
     'the memory of this machine, or if the one that was asked for does not.',
   ],
   flags: [
+    revisionFlag,
     { name: 'dtype', value: 'name', help: 'tell the needs of this dtype only' },
     { name: 'context', value: 'tokens', help: 'length that memory is counted for (default: 4096)' },
     { name: 'json', help: 'print it as JSON' },
   ],
   async run(args, { api, out }) {
-    const description = await api.inspect(args.only('model folder'), {
+    const description = await api.inspect(args.only('model'), {
+      revision: args.text('revision'),
       dtype: args.text('dtype'),
       contextLength: args.number('context'),
     })
@@ -43,16 +48,4 @@ function rowsOf(value: object, prefix = ''): [string, string][] {
     if (typeof inner === 'object' && inner !== null) return rowsOf(inner, `${name}.`)
     return [[name, /bytes$/i.test(key) && typeof inner === 'number' ? describeBytes(inner) : String(inner)]]
   })
-}
-
-/** Bytes in a unit that reads well, with powers of 1000. */
-export function describeBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let value = bytes
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${value >= 99.95 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }

@@ -1,19 +1,21 @@
 import { NVLMError } from '../core/errors.js'
 import { Args, UsageError } from './args.js'
 import { ask } from './ask.js'
+import { cache } from './cache.js'
 import type { Command, CommandContext } from './command.js'
 import { demo } from './demo.js'
 import { commandHelp, generalHelp } from './help.js'
 import { inspect } from './inspect.js'
 import { paint, printable } from './output.js'
 import { prepare } from './prepare.js'
+import { pull } from './pull.js'
 import { tiles } from './tiles.js'
 import { verify } from './verify.js'
 
 /** What `nvlm` exits with. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
-const COMMANDS: readonly Command[] = [ask, prepare, inspect, verify, tiles, demo]
+const COMMANDS: readonly Command[] = [ask, pull, prepare, inspect, verify, tiles, cache, demo]
 
 /** What surrounds a run of the command line. */
 export interface CliContext extends CommandContext {

@@ -1,12 +1,13 @@
 import { UsageError } from './args.js'
 import type { Command } from './command.js'
 import { Progress } from './progress.js'
+import { noticeWriter, revisionFlag } from './source-flags.js'
 
 /** `nvlm prepare`: checkpoint folder to prepared folder. */
 export const prepare: Command = {
   name: 'prepare',
   operands: '<checkpoint>',
-  summary: 'Turn a checkpoint folder into a prepared one.',
+  summary: 'Turn a checkpoint, given as a folder or by its name on the hub, into a prepared folder.',
   notes: [
     'In fp32 the prepared folder holds small graphs that point into the weights of the checkpoint: keep both,',
     'in the same place relative to each other. With any other dtype it has all its weights, in files below 2 GB.',
@@ -16,6 +17,7 @@ export const prepare: Command = {
     'such as decoder=q4,projector=q8,vision=bf16.',
   ],
   flags: [
+    revisionFlag,
     { name: 'out', value: 'folder', help: 'folder to make; must not exist' },
     { name: 'dtype', value: 'name', help: 'what the weights are stored as (default: fp32)' },
     { name: 'rounding', value: 'name', help: 'search or min-max, for q8 and q4 (default: search)' },
@@ -24,7 +26,7 @@ export const prepare: Command = {
     { name: 'threads', value: 'number', help: 'threads that convert (default: one for each core)' },
   ],
   async run(args, { api, out, err, signal }) {
-    const checkpoint = args.only('checkpoint folder')
+    const checkpoint = args.only('checkpoint')
     const folder = args.text('out')
     if (folder === undefined) throw new UsageError('--out <folder> is missing')
     const progress = new Progress(err)
@@ -36,7 +38,9 @@ export const prepare: Command = {
         activations: args.text('activations'),
         hashWeights: args.has('hash-weights') || undefined,
         numThreads: args.number('threads'),
+        revision: args.text('revision'),
         signal,
+        onNotice: noticeWriter(err, progress),
         onProgress: progress.update,
       })
       .finally(() => progress.clear())

@@ -1,4 +1,5 @@
 import type { JobProgress } from './api.js'
+import { describeBytes } from './describe-bytes.js'
 import { type Output, paint } from './output.js'
 
 const BAR_WIDTH = 24
@@ -45,13 +46,13 @@ export class Progress {
     this.output.write(`\r\u001b[K${this.line(progress)}`)
   }
 
-  private line({ label, done, total }: JobProgress): string {
+  private line({ label, done, total, ...rate }: JobProgress): string {
     if (total <= 0) return shorten(label, this.output.columns - 1)
     const fraction = fractionOf(done, total)
     const numFull = Math.round(fraction * BAR_WIDTH)
     const bar = paint(this.output, 'cyan', '█'.repeat(numFull)) + '░'.repeat(BAR_WIDTH - numFull)
     const percent = `${Math.floor(fraction * 100)}%`.padStart(4)
-    return `${bar} ${percent} ${shorten(label, this.output.columns - BAR_WIDTH - 7)}`
+    return `${bar} ${percent} ${shorten(label + describeRate(rate), this.output.columns - BAR_WIDTH - 7)}`
   }
 
   private print({ label, done, total }: JobProgress): void {
@@ -62,6 +63,18 @@ export class Progress {
     this.lastPlain = line
     this.output.write(`${line}\n`)
   }
+}
+
+/** `, 12 MB/s, 3 min left` */
+function describeRate({
+  bytesPerSecond,
+  etaSeconds,
+}: Pick<JobProgress, 'bytesPerSecond' | 'etaSeconds'>): string {
+  if (!bytesPerSecond) return ''
+  const rate = `, ${describeBytes(bytesPerSecond)}/s`
+  if (etaSeconds === undefined) return rate
+  const left = etaSeconds < 90 ? `${Math.ceil(etaSeconds)} s` : `${Math.ceil(etaSeconds / 60)} min`
+  return `${rate}, ${left} left`
 }
 
 function fractionOf(done: number, total: number): number {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
+import { describeBytes } from '../../src/cli/describe-bytes.js'
 import { drawTiles, tileTags } from '../../src/cli/draw-tiles.js'
-import { describeBytes } from '../../src/cli/inspect.js'
 import { encodePng } from '../../src/platform/node/encode-png.js'
 import { fakeTiles } from './fake-api.js'
 

@@ -23,10 +23,13 @@ export class FakeOutput implements Output {
 /** Answers every question with the pieces it is given, after reporting three steps of loading. */
 export class FakeApi implements CliApi {
   readonly demo = { image: '/pictures/sign.png', question: 'What does the sign say?' }
-  readonly loads: { model: string | undefined; dtype: string | undefined }[] = []
+  readonly loads: { model: string | undefined; dtype: string | undefined; revision?: string }[] = []
   readonly questions: AskOptions[] = []
   readonly jobs: unknown[] = []
   numDisposed = 0
+  /** Said by `load` and `pull`. */
+  notice: string | undefined
+  cachedState: 'whole' | 'changed' = 'whole'
   verification: Verification = { ok: true, files: [{ file: 'decoder.onnx', bytes: 10, state: 'whole' }] }
 
   constructor(
@@ -37,7 +40,9 @@ export class FakeApi implements CliApi {
   ) {}
 
   async load(model: string | undefined, options: LoadOptions): Promise<LoadedModel> {
-    this.loads.push({ model, dtype: options.dtype })
+    const { dtype, revision } = options
+    this.loads.push({ model, dtype, ...(revision && { revision }) })
+    if (this.notice) options.onNotice(this.notice)
     for (const done of [0, 1, 2]) options.onProgress({ label: 'loading', done, total: 2 })
     return {
       id: model ?? 'nvlm-tiny',
@@ -50,7 +55,7 @@ export class FakeApi implements CliApi {
 
   async prepare(checkpoint: string, options: Parameters<CliApi['prepare']>[1]): Promise<void> {
     options.onProgress({ label: 'decoder', done: 1, total: 1 })
-    const { signal: _, onProgress: __, ...rest } = options
+    const { signal: _, onProgress: __, onNotice: ___, ...rest } = options
     this.jobs.push({ checkpoint, ...rest })
   }
 
@@ -71,6 +76,39 @@ export class FakeApi implements CliApi {
   async tile(image: string, options: Parameters<CliApi['tile']>[1]): Promise<Tiles> {
     this.jobs.push({ image, ...options, signal: undefined })
     return fakeTiles(2, 1, options.tileSize ?? 32)
+  }
+
+  async pull(model: string, options: Parameters<CliApi['pull']>[1]): Promise<string> {
+    if (this.notice) options.onNotice(this.notice)
+    options.onProgress({
+      label: 'downloading',
+      done: 1,
+      total: 2,
+      bytesPerSecond: 1_200_000,
+      etaSeconds: 100,
+    })
+    this.jobs.push({ pull: model, revision: options.revision })
+    return `/cache/${model}`
+  }
+
+  readonly cache: CliApi['cache'] = {
+    list: async () => [
+      {
+        name: 'a/b',
+        bytes: 2_000_000,
+        revisions: [
+          { commit: 'c'.repeat(40), refs: ['main'], folder: '/cache/a--b', bytes: 1_900_000, numFiles: 3 },
+        ],
+      },
+    ],
+    remove: async (name, { revision }) => {
+      this.jobs.push({ remove: name, revision })
+      return 1_500_000
+    },
+    verify: async () => ({
+      ok: this.cachedState === 'whole',
+      files: [{ file: 'config.json', bytes: 2, state: this.cachedState }],
+    }),
   }
 
   private answer(question: AskOptions): Answer {

@@ -27,7 +27,7 @@ describe('the command line', () => {
   test.each([['--help'], ['help']])('lists its commands on %s', async argument => {
     const context = fakeContext()
     expect(await runCli([argument], context)).toBe(0)
-    for (const name of ['ask', 'prepare', 'inspect', 'verify', 'tiles', 'demo']) {
+    for (const name of ['ask', 'pull', 'prepare', 'inspect', 'verify', 'tiles', 'cache', 'demo']) {
       expect(context.out.text).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
     }
   })
@@ -35,12 +35,22 @@ describe('the command line', () => {
   test.each([
     [
       'ask',
-      ['--model <folder>', '--dtype <name>', '--max-tokens <n>', '--temperature <x>', '--seed <n>', '--json'],
+      [
+        '--model <model>',
+        '--revision <name>',
+        '--dtype <name>',
+        '--max-tokens <n>',
+        '--temperature <x>',
+        '--seed <n>',
+        '--json',
+      ],
     ],
     ['prepare', ['--out <folder>', '--dtype <name>', '--rounding <name>', '--threads <number>']],
     ['inspect', ['--dtype <name>', '--context <tokens>', '--json']],
     ['verify', ['--json']],
     ['tiles', ['--out <file.png>', '--max-tiles <n>', '--tile-size <n>', '--no-exif']],
+    ['pull', ['--revision <name>']],
+    ['cache', ['--revision <name>', '--json', 'list', 'rm', 'verify']],
     ['demo', ['--help']],
   ])('explains the flags of %s', async (name, flags) => {
     const context = fakeContext()
@@ -58,10 +68,16 @@ describe('the command line', () => {
     [['ask', 'Hi', '--seed', 'seven'], '--seed takes a number, got "seven"'],
     [['ask', 'Hi', '--max-tokens', ''], '--max-tokens takes a number, got ""'],
     [['ask', 'package.json'], 'the question is missing behind the picture "package.json"'],
-    [['prepare'], 'checkpoint folder is missing'],
+    [['prepare'], 'checkpoint is missing'],
     [['prepare', 'a'], '--out <folder> is missing'],
-    [['prepare', 'a', 'b', '--out', 'c'], 'one checkpoint folder expected, got 2'],
-    [['inspect'], 'model folder is missing'],
+    [['prepare', 'a', 'b', '--out', 'c'], 'one checkpoint expected, got 2'],
+    [['inspect'], 'model is missing'],
+    [['pull'], 'name of a model is missing'],
+    [['cache'], 'expected list, rm or verify'],
+    [['cache', 'sell'], 'expected list, rm or verify, got "sell"'],
+    [['cache', 'rm'], 'name of a model is missing'],
+    [['cache', 'verify', 'a/b', 'c/d'], 'one name expected, got 2'],
+    [['cache', 'list', '--revision', 'main'], '--revision does not go with list'],
     [['tiles', 'a.png'], '--out <file.png> is missing'],
     [['demo', 'a.png'], 'unexpected argument "a.png"'],
   ])('answers %j with usage error: %s', async (argv, message) => {
