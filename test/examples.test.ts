@@ -1,5 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FakeHub } from './support/fake-hub.js'
 import { type Finished, projectFolder, runNode } from './support/run-node.js'
 
 /** Each example, and what it prints with the tiny model. */
@@ -38,13 +41,37 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
 describe('the examples', () => {
   test('are all tried here', () => {
     const files = readdirSync(`${projectFolder}/examples`).filter(name => name.endsWith('.mjs'))
-    expect(files).toEqual(Object.keys(EXAMPLES).sort())
+    expect(files).toEqual([...Object.keys(EXAMPLES), 'download.mjs'].sort())
   })
 
   test.each(Object.entries(EXAMPLES))('%s runs', async (file, printed) => {
     const { code, out, err } = await runNode([`examples/${file}`])
     expect(err).toBe('')
     expect(out).toMatch(printed)
+    expect(code).toBe(0)
+  })
+})
+
+describe('the example of a download', () => {
+  let hub: FakeHub
+  const cacheDir = mkdtempSync(join(tmpdir(), 'nvlm-example-'))
+  beforeAll(async () => {
+    hub = await FakeHub.start()
+    const model = `${projectFolder}/examples/models/nvlm-tiny`
+    hub.addFolder('me/tiny', model, { 'README.md': '---\nlicense: cc-by-nc-4.0\n---\n' })
+  })
+  afterAll(async () => {
+    await hub.close()
+    rmSync(cacheDir, { recursive: true })
+  })
+
+  test('runs against a hub', async () => {
+    const env = { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cacheDir }
+    const { code, out, err } = await runNode(['examples/download.mjs', 'me/tiny'], { env })
+    expect(err).toBe('')
+    expect(out).toMatch(
+      /^nvlm-d, licence: cc-by-nc-4\.0\n[\d.]+ MB to have, 0\.0 MB are in the cache\n(\w+ +about [\d.]+ MB of memory\n)+me\/tiny is licensed cc-by-nc-4\.0: not for commercial use\nme\/tiny: \S.*\ncached: me\/tiny, [\d.]+ MB\n$/,
+    )
     expect(code).toBe(0)
   })
 })
