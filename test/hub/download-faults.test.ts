@@ -232,6 +232,15 @@ describe('a refusal says what to do', () => {
     })
   })
 
+  test('an answer that does not end is cut off', async () => {
+    const files = { 'config.json': '{}', 'model.safetensors': 'x' }
+    hub.addRepo('big/answer', files, { junk: 'x'.repeat(26_000_000) })
+    const answer = ensureModel(testPlatform({}), 'big/answer', { cacheDir, endpoint: hub.endpoint })
+    await expect(answer).rejects.toMatchObject({
+      message: expect.stringContaining('longer than 25000000 bytes'),
+    })
+  })
+
   test('without secrets in it', async () => {
     breakWeights({ status: 418 })
     const error = await ensure({ token: 'hf_secret' }).catch(error => error)
