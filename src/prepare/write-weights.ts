@@ -208,7 +208,7 @@ function bytesOfRows({ tensor, storedColumns }: ConversionStep, rows: number): n
 
 /** The arrays of a place: where each begins and what a row takes. */
 function arraysOf(place: WeightPlace): readonly { readonly offset: number; readonly rowBytes: number }[] {
-  if (place.dtype !== 'q8' && place.dtype !== 'q4') {
+  if (!('scalesOffset' in place)) {
     return [{ offset: place.offset, rowBytes: place.columns * bytesPerElement[place.dtype] }]
   }
   const bytes = blockRowBytes(place.dtype, place.columns, place.blockSize)
