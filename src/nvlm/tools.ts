@@ -1,7 +1,6 @@
 import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { AnswerFormat } from '../generation/answer-format.js'
-import { createSchemaCheck } from '../generation/json-schema/schema-check.js'
 import type { ToolDefinition } from '../tokenizer/tools.js'
 import { functionSchema } from './check-options.js'
 import { isStandardSchema, type ReadSchema, readSchema, type SchemaInput } from './schema-input.js'
@@ -103,7 +102,11 @@ function readTool(name: string, { parameters, execute }: AnyTool): ReadTool {
   let check: ((value: unknown) => boolean) | undefined
   const checkArguments = async (args: unknown) => {
     if (isStandardSchema(parameters)) return schema.validate(args)
-    check ??= createSchemaCheck(schema.format.schema)
+    if (check === undefined) {
+      // all of what knows schemas hangs on it, and few pages have tools with plain JSON Schema
+      const { createSchemaCheck } = await import('../generation/json-schema/schema-check.js')
+      check = createSchemaCheck(schema.format.schema)
+    }
     if (check(args)) return args
     throw new NVLMError('SCHEMA_MISMATCH', 'the arguments do not fit the schema of the parameters')
   }
