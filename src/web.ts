@@ -32,8 +32,8 @@ export class NVLM extends AnyNVLM {
    * Load a model.
    *
    * @param url - of a folder made by `nvlm prepare`, absolute or relative to the page
-   * @throws {NVLMError} INVALID_OPTION, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED, DOWNLOAD_FAILED, INTEGRITY,
-   * CACHE, BACKEND_UNAVAILABLE, BACKEND_FAILED, DEVICE_LOST, ENGINE_FAILED; the signal's reason on abort
+   * @throws {NVLMError} INVALID_OPTION, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED, DOWNLOAD_FAILED, UNAUTHORIZED,
+   * INTEGRITY, CACHE, BACKEND_UNAVAILABLE, BACKEND_FAILED, DEVICE_LOST, ENGINE_FAILED; the signal's reason on abort
    */
   static async load(url: string | URL, options: WebLoadOptions = {}): Promise<NVLM> {
     const { web, rest } = splitWebOptions(options)

@@ -24,8 +24,6 @@ export type ErrorCode =
   | 'UNSUPPORTED'
   | 'ENGINE_FAILED'
   | 'FILTERED'
-  | 'DOWNLOAD_FAILED'
-  | 'INTEGRITY'
   | 'OFFLINE'
   | 'UNAUTHORIZED'
 

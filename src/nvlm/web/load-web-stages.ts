@@ -1,4 +1,4 @@
-import type { Backend } from '../../backend/backend.js'
+import type { GraphSource } from '../../backend/backend.js'
 import type { DataFile } from '../../backend/web/onnxruntime-web-backend.js'
 import { openWebBackend } from '../../backend/web/open-web-backend.js'
 import { externalFiles } from '../../formats/onnx/external-files.js'
@@ -7,7 +7,7 @@ import { folderUrl } from '../../platform/web/url-paths.js'
 import { webPlatform } from '../../platform/web/web-platform.js'
 import { openPrepared } from '../../prepare/prepared-model.js'
 import { openStages } from '../open-stages.js'
-import { parseStageOptions, type StageOptions } from '../stage-options.js'
+import { chooseDevice, parseStageOptions, type StageOptions } from '../stage-options.js'
 import type { Stages } from '../stages.js'
 import { fetchModel } from './fetch-model.js'
 import type { WebSettings } from './web-options.js'
@@ -22,21 +22,17 @@ export async function loadWebStages(
   options: StageOptions,
   { cache, headers, wasmPaths }: WebSettings,
 ): Promise<Stages> {
-  const { backend, onProgress, onWarning, signal, device, numThreads } = parseStageOptions(options)
+  const { backend, onProgress, onWarning, signal, device = 'auto', numThreads } = parseStageOptions(options)
   const folder = folderUrl(url)
-  const files = await fetchModel(folder, { cache, headers, onProgress, onWarning, signal })
-  const dataFiles: Parameters<typeof openWebBackend>[1] = async graph =>
-    [...externalFiles(graph.model)].map(
-      (path): DataFile => ({
-        path,
-        data: files.blob(files.join(graph.dataFolder, path)),
-      }),
-    )
-  const chosen: Backend =
-    backend ?? (await openWebBackend({ device, numThreads, wasmPaths, onWarning }, dataFiles))
-  return openStages(hostOf(files, chosen), folder, openPrepared, { ...options, backend: chosen })
-}
-
-function hostOf(files: BlobFiles, backend: Backend) {
-  return { platform: webPlatform(files), backend }
+  let files: BlobFiles | undefined
+  const findData = async (graph: GraphSource): Promise<readonly DataFile[]> => {
+    const paths = [...externalFiles(graph.model)]
+    return paths.map(path => ({ path, data: files!.blob(files!.join(graph.dataFolder, path)) }))
+  }
+  // first, so that nothing is fetched for a device that is not there
+  const chosen = backend ?? (await openWebBackend({ device, numThreads, wasmPaths, onWarning }, findData))
+  chooseDevice(device, chosen)
+  files = await fetchModel(folder, { cache, headers, onProgress, onWarning, signal })
+  const host = { platform: webPlatform(files), backend: chosen }
+  return openStages(host, folder, openPrepared, { ...options, backend: chosen })
 }

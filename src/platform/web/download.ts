@@ -40,7 +40,7 @@ const MAX_FAILURES = 4
 /**
  * Fetch a file into a sink, going on behind what it holds, over broken connections, until it is whole.
  *
- * @throws {NVLMError} DOWNLOAD_FAILED, MODEL_NOT_FOUND, INTEGRITY if the content is another, CACHE; the signal's reason on abort
+ * @throws {NVLMError} DOWNLOAD_FAILED, MODEL_NOT_FOUND, UNAUTHORIZED, INTEGRITY if the content is another, CACHE; the signal's reason on abort
  */
 export async function download(
   file: RemoteFile,
@@ -177,7 +177,7 @@ async function* chunksOf(response: Response): AsyncIterable<Uint8Array> {
 /**
  * Ask for a file.
  *
- * @throws {NVLMError} MODEL_NOT_FOUND, DOWNLOAD_FAILED if the server refuses; Error for what may go well another time
+ * @throws {NVLMError} MODEL_NOT_FOUND, UNAUTHORIZED; Error for what may go well another time
  */
 export async function request(
   url: string,
@@ -194,7 +194,7 @@ export async function request(
     })
   }
   if (status === 401 || status === 403) {
-    throw new NVLMError('DOWNLOAD_FAILED', `${url}: the server refuses access (${status})`, {
+    throw new NVLMError('UNAUTHORIZED', `${url}: the server refuses access (${status})`, {
       hint: 'Give what it asks for in the option "headers".',
     })
   }
