@@ -96,6 +96,24 @@ describe('a model from a web server', () => {
     for (const { authorization } of asked) expect(authorization).toBe('Bearer key')
   })
 
+  test('that is not for everybody is an error that says so', async () => {
+    const page = await bench.open()
+    bench.server.spoil('/models/q8/nvlm.json', { status: 401 })
+    await expect(page.call('load', '/models/q8', options)).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      hint: expect.stringContaining('headers'),
+    })
+  })
+
+  test('stops being fetched at an abort, and its worker ends', async () => {
+    const page = await bench.open()
+    const loading = page.call('load', '/models/q8', { ...options, abortOnDownload: true })
+    await expect(loading).rejects.toThrow('changed my mind')
+    await expect.poll(() => page.page.workers().length).toBe(0)
+    const { id } = await page.call('load', '/models/q8', options)
+    await answer(page, id)
+  })
+
   test('gives its tokenizer without its weights', async () => {
     const page = await bench.open()
     const ids = await page.call('tokenize', '/models/q8', 'hello')

@@ -36,7 +36,8 @@ function toWire({ type, dims, data }: BackendTensor): WireTensor {
   return { type, dims: [...dims], base64: bytes.toString('base64') }
 }
 
-function fromWire({ type, dims, base64 }: WireTensor): BackendTensor {
+/** The tensor of a text. */
+export function fromWire({ type, dims, base64 }: WireTensor): BackendTensor {
   return { type, dims, data: new ARRAYS[type](new Uint8Array(Buffer.from(base64, 'base64')).buffer) }
 }
 

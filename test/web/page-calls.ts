@@ -20,6 +20,8 @@ export interface PageLoadOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly wasmPaths?: string
   readonly numThreads?: number
+  /** Abort as soon as something is fetched. */
+  readonly abortOnDownload?: boolean
 }
 
 /** A loaded model and what was said while it loaded. */
@@ -86,6 +88,17 @@ export interface PageCalls {
   load(url: string, options: PageLoadOptions): Promise<PageModel>
   ask(model: number, question: PageQuestion): Promise<PageAnswer>
   dispose(model: number): Promise<void>
+  /** Load the layers into the page's own thread. */
+  loadStages(url: string): Promise<number>
+  /** Embeddings of pictures, one after the other: float32 [tokens, hiddenSize]. */
+  embed(stages: number, paths: readonly string[], maxTiles: number): Promise<readonly WireTensor[]>
+  /** Logits of the last of some tokens: float32 [1, vocabSize]. */
+  prefill(
+    stages: number,
+    inputIds: readonly number[],
+    imageEmbeds: readonly WireTensor[],
+  ): Promise<WireTensor>
+  disposeStages(stages: number): Promise<void>
   cached(): Promise<readonly CachedModel[]>
   removeCached(url: string): Promise<void>
   /** Ids of the prompt of a model's tokenizer. */

@@ -160,8 +160,8 @@ async function sendFile(
     sent += rest.length
     await new Promise(resolve => response.write(rest, resolve))
     if (sent >= cutAfter) {
-      // let what was sent arrive before the connection breaks
-      await new Promise(resolve => setTimeout(resolve, 50))
+      // let what was sent be read before the connection breaks: a broken one drops what nobody has taken yet
+      await new Promise(resolve => setTimeout(resolve, 500))
       response.destroy()
       return
     }

@@ -77,5 +77,10 @@ test('WebGPU that was asked for and is not there is an error', async () => {
     code: 'BACKEND_UNAVAILABLE',
     message: expect.stringContaining('no adapter'),
   })
+  // and a device that no browser has
+  await expect(without.call('load', '/models/tiny', { device: 'cuda' })).rejects.toMatchObject({
+    code: 'BACKEND_UNAVAILABLE',
+  })
+  expect(other.server.askedFor('/models')).toEqual([])
   await other.close()
 })

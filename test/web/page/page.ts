@@ -1,16 +1,19 @@
 import type { Backend, Session } from '../../../src/backend/backend.js'
 import { openWebBackend } from '../../../src/backend/web/open-web-backend.js'
+import type { FloatTensor } from '../../../src/core/tensor.js'
+import type { Stages } from '../../../src/nvlm/stages.js'
 import { encodeError } from '../../../src/nvlm/worker/protocol.js'
 import { browser } from '../../../src/platform/web/browser.js'
 import { webImageDecoder } from '../../../src/platform/web/image-decoder.js'
 import { sha256Hex } from '../../../src/prepare/sha256.js'
-import { ImageTiler, modelCache, NVLM, Tokenizer } from '../../../src/web.js'
-import type { CallOutcome, PageCalls, PageQuestion } from '../page-calls.js'
+import { ImageTiler, loadStages, modelCache, NVLM, Tokenizer } from '../../../src/web.js'
+import type { CallOutcome, PageCalls, PageQuestion, WireTensor } from '../page-calls.js'
 import { makePicture } from './pictures.js'
 import { decodeBase64, decodeTensor, encodeTensor } from './wire.js'
 
 const models: NVLM[] = []
 const sessions: Session[] = []
+const layers: Stages[] = []
 let backend: Promise<Backend> | undefined
 
 /** Graphics devices that were opened in this thread. */
@@ -24,14 +27,18 @@ function openBackend(): Promise<Backend> {
 }
 
 const calls: PageCalls = {
-  async load(url, options) {
+  async load(url, { abortOnDownload, ...options }) {
+    const controller = new AbortController()
     const warnings: string[] = []
     let downloaded: { done: number; total: number } | undefined
     const model = await NVLM.load(url, {
       ...options,
+      signal: controller.signal,
       onWarning: message => warnings.push(message),
       onProgress({ stage, done, total }) {
-        if (stage === 'download') downloaded = { done, total }
+        if (stage !== 'download') return
+        downloaded = { done, total }
+        if (abortOnDownload) controller.abort(new Error('changed my mind'))
       },
     })
     return { id: models.push(model) - 1, info: model.info, warnings, downloaded }
@@ -58,6 +65,33 @@ const calls: PageCalls = {
     const { text, tokenIds, finishReason, usage, device } = result
     return { result: { text, tokenIds, finishReason, usage, device }, streamed, longestTask: watch.stop() }
   },
+
+  async loadStages(url) {
+    return layers.push(await loadStages(url, { device: 'wasm', cache: false })) - 1
+  },
+
+  async embed(index, paths, maxTiles) {
+    const { tiler, visionEncoder, projector } = layers[index]!
+    const embeds: WireTensor[] = []
+    for (const path of paths) {
+      const { pixelValues } = await tiler.tile(path, { maxTiles, applyExif: false })
+      const { data, dims } = await projector.project(await visionEncoder.encode(pixelValues))
+      embeds.push(encodeTensor({ type: 'float32', data, dims }))
+    }
+    return embeds
+  },
+
+  async prefill(index, inputIds, wires) {
+    const state = await layers[index]!.decoder.open({ contextLength: 1024 })
+    const { data, dims } = await state.prefill({
+      inputIds,
+      ...(wires.length > 0 && { imageEmbeds: joinRows(wires) }),
+    })
+    state.dispose()
+    return encodeTensor({ type: 'float32', data, dims })
+  },
+
+  disposeStages: index => layers[index]!.dispose(),
 
   cached: () => modelCache.list(),
   removeCached: url => modelCache.remove(url),
@@ -125,6 +159,14 @@ function watchDevices(): readonly { destroy(): void }[] {
     return adapter
   }
   return opened
+}
+
+/** Image embeddings of several pictures as one tensor. */
+function joinRows(wires: readonly WireTensor[]): FloatTensor {
+  const tensors = wires.map(decodeTensor)
+  const data = Float32Array.from(tensors.flatMap(tensor => [...(tensor.data as Float32Array)]))
+  const width = tensors[0]!.dims[1]!
+  return { data, dims: [data.length / width, width] }
 }
 
 /** Watches for tasks of the page's thread that take longer than 50 ms, which is what browsers call long. */
