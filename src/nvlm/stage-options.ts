@@ -11,8 +11,9 @@ export interface StageOptions {
   /** Where the graphs run; default `auto`. */
   readonly device?: 'auto' | Device | undefined
   /**
-   * What the weights must be stored as, such as `q4`; default `auto`, which is whatever the folder has. Loading converts
-   * nothing: a dtype other than `fp32` needs a folder made by `prepareCheckpoint`.
+   * What the weights must be stored as, such as `q4`; default `auto`, which is whatever the folder has. Loading a folder
+   * converts nothing: a dtype other than `fp32` needs one made by `prepareCheckpoint`. A model that is given by name is
+   * converted once.
    */
   readonly dtype?: 'auto' | DtypeOption | undefined
   /** Most tokens of prompt and answer together; default: what the model was made for. */

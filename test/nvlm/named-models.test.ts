@@ -16,6 +16,7 @@ import { nodePlatform } from '../../src/platform/node/node-platform.js'
 import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
 import { FakeHub } from '../support/fake-hub.js'
 import { testPlatform } from '../support/hub-platform.js'
+import { nvlm72B, nvlmConfig, nvlmTensors, writeShardedCheckpoint } from '../support/nvlm-d-72b.js'
 import { checkpointFolder } from '../support/official-golden.js'
 
 const NAME = 'OpenGVLab/InternVL-tiny'
@@ -139,6 +140,24 @@ describe('before anything large is downloaded', () => {
       message: expect.stringMatching(/fp32 needs about .* this machine has/),
     })
     expect(readdirSync(source.cacheDir)).toEqual([])
+  })
+
+  test('NVLM-D-72B, 177 GB in 46 shards, is looked into by 12 MB of headers, and refused where it does not fit', async () => {
+    const folder = join(source.cacheDir, 'shards')
+    await writeShardedCheckpoint(folder, nvlmConfig(nvlm72B), nvlmTensors(nvlm72B), 46)
+    hub.addLargeFolder('nvidia/NVLM-D-72B', folder)
+    const { family, download, needs } = await inspectModel('nvidia/NVLM-D-72B', source)
+    expect(family).toBe('nvlm-d')
+    expect(download!.totalBytes).toBeGreaterThan(176_901_927_168)
+    expect(needs!.find(({ dtype }) => dtype === 'q4')!.memoryBytes).toBeLessThan(80e9)
+    expect(hub.numBytesSent).toBeLessThan(13_000_000)
+    const small = { ...host, hub: testPlatform({}, { memoryBytes: 24e9 }) }
+    await expect(folderToLoad(small, 'nvidia/NVLM-D-72B', source, { dtype: 'q4' })).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(/^q4 needs about [\d.]+ GB of memory .* this machine has 24\.0 GB$/),
+    })
+    expect(hub.numBytesSent).toBeLessThan(26_000_000)
+    expect(readdirSync(source.cacheDir)).toEqual(['shards'])
   })
 
   test('a model of an unknown family is refused', async () => {

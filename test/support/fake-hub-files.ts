@@ -22,9 +22,12 @@ export type Fault =
   /** Answer a range with other bytes than those that were asked for. */
   | { readonly shiftRangeBy: number }
 
+/** Content of a file, as far as it is asked for. */
+export type FileBytes = Pick<Uint8Array, 'length'> & { subarray(start: number, end: number): Uint8Array }
+
 /** What is sent. */
 export interface SentFile {
-  readonly bytes: Uint8Array
+  readonly bytes: FileBytes
   readonly etag: string
   readonly sendsParts: boolean
   readonly fault: Fault | undefined

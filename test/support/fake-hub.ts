@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Fault, sendFile } from './fake-hub-files.js'
+import { type Fault, type FileBytes, sendFile } from './fake-hub-files.js'
 
 /** One request as it came. */
 export interface HubRequest {
@@ -20,8 +20,10 @@ export interface HubRequest {
 
 /** A file of a repository on the fake hub. */
 interface HubFile {
-  readonly bytes: Uint8Array
+  readonly bytes: FileBytes
   readonly isLfs: boolean
+  /** SHA-256 of a large file, git's of a small one. */
+  readonly hash: string
 }
 
 interface Repo {
@@ -87,9 +89,30 @@ export class FakeHub {
   addRepo(name: string, files: Readonly<Record<string, string | Uint8Array>>, info: object = {}): string {
     const entries = Object.entries(files).map(([path, content]): [string, HubFile] => {
       const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
-      return [path, { bytes, isLfs: /\.(?:safetensors|bin)$|^tokenizer\.json$/.test(path) }]
+      const isLfs = /\.(?:safetensors|bin)$|^tokenizer\.json$/.test(path)
+      return [path, { bytes, isLfs, hash: isLfs ? sha256(bytes) : gitSha1(bytes) }]
     })
-    const commit = sha1(`${name}${entries.map(([path, { bytes }]) => path + sha1(bytes)).join()}`)
+    return this.add(name, entries, info)
+  }
+
+  /**
+   * Add a folder whose `.safetensors` files are too large for the memory, and are read from the disk when they are asked
+   * for. Their hashes are made up: they can be looked into, and not downloaded.
+   */
+  addLargeFolder(name: string, folder: string): string {
+    const entries = readdirSync(folder).map((path, index): [string, HubFile] => {
+      const isLfs = path.endsWith('.safetensors')
+      const bytes = isLfs ? new DiskBytes(`${folder}/${path}`) : readFileSync(`${folder}/${path}`)
+      return [
+        path,
+        { bytes, isLfs, hash: isLfs ? sha256(Uint8Array.of(index)) : gitSha1(bytes as Uint8Array) },
+      ]
+    })
+    return this.add(name, entries, {})
+  }
+
+  private add(name: string, entries: readonly [string, HubFile][], info: object): string {
+    const commit = sha1(`${name}${entries.map(([path, { hash }]) => path + hash).join()}`)
     this.repos.set(name, { commit, files: new Map(entries), info })
     return commit
   }
@@ -187,7 +210,7 @@ export class FakeHub {
       return
     }
     response.setHeader('x-repo-commit', repo.commit)
-    const etag = `"${file.isLfs ? sha256(file.bytes) : gitSha1(file.bytes)}"`
+    const etag = `"${file.hash}"`
     if (request.server === 'hub' && file.isLfs && fault === undefined) {
       response.setHeader('x-linked-etag', etag)
       response.setHeader('x-linked-size', file.bytes.length)
@@ -209,9 +232,28 @@ export class FakeHub {
   }
 }
 
-function treeEntry(path: string, { bytes, isLfs }: HubFile): object {
-  const common = { type: 'file', path, size: bytes.length, oid: gitSha1(bytes) }
-  return isLfs ? { ...common, lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } } : common
+function treeEntry(path: string, { bytes, isLfs, hash }: HubFile): object {
+  const { length: size } = bytes
+  if (!isLfs) return { type: 'file', path, size, oid: hash }
+  // git itself has a text that points to the content
+  return { type: 'file', path, size, oid: sha1(hash), lfs: { oid: hash, size, pointerSize: 134 } }
+}
+
+/** A file on the disk, read where it is wanted. */
+class DiskBytes implements FileBytes {
+  readonly length: number
+
+  constructor(private readonly path: string) {
+    this.length = statSync(path).size
+  }
+
+  subarray(start: number, end: number): Uint8Array {
+    const bytes = new Uint8Array(end - start)
+    const file = openSync(this.path, 'r')
+    readSync(file, bytes, 0, bytes.length, start)
+    closeSync(file)
+    return bytes
+  }
 }
 
 function sendJson(response: ServerResponse, value: unknown): void {
