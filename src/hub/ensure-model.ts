@@ -172,6 +172,10 @@ class Snapshot {
         },
         options.signal,
       )
+      await store.sweep(
+        paths.blobs,
+        wanted.map(({ blob }) => blob),
+      )
       meter.finish()
       return sizeOfFiles(missing) - received
     } finally {

@@ -64,6 +64,8 @@ export interface BlobStore {
    * @throws {NVLMError} OUTPUT_FAILED
    */
   openPartial(folder: string, blob: BlobSpec): Promise<PartialBlob>
+  /** Remove what processes that are gone have left of blobs that are there now. @throws {NVLMError} OUTPUT_FAILED */
+  sweep(folder: string, blobs: readonly BlobSpec[]): Promise<void>
   /**
    * Give a blob a name in a snapshot: a relative symbolic link, or where there are none, the blob itself is moved.
    *

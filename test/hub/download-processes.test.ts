@@ -73,7 +73,8 @@ async function finish(child: ChildProcess): Promise<number> {
 function expectOneGoodFile(): void {
   const [commit] = readdirSync(join(blobs, '..', 'snapshots'))
   expect(sha256(readFileSync(join(blobs, '..', 'snapshots', commit!, FILE)))).toBe(HEX)
-  expect(readdirSync(blobs)).toHaveLength(2)
+  // a kill after the last file was named leaves the journal of its ranges, some bytes that the next download removes
+  expect(readdirSync(blobs).filter(name => !name.endsWith('.ranges'))).toHaveLength(2)
 }
 
 describe('several processes', () => {

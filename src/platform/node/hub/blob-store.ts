@@ -57,6 +57,7 @@ export function nodeBlobStore(calls: Partial<BlobStoreCalls> = {}): BlobStore {
       return largest?.numBytes ?? 0
     },
     openPartial: (folder, blob) => openPartial(folder, blob, used.write),
+    sweep,
     place: (blobPath, path) => place(blobPath, path, used.symlink),
     writeText,
     remove: path => rm(path, { recursive: true, force: true }).catch(cause => failWriting(path, cause)),
@@ -107,6 +108,17 @@ async function findRemains(folder: string, { hex, size }: BlobSpec) {
     remains.push({ path, numBytes: new ByteRanges(ranges).numBytes })
   }
   return remains.sort((a, b) => b.numBytes - a.numBytes)
+}
+
+/** A kill in the last moment leaves a journal without its file, or a second copy on its way. */
+async function sweep(folder: string, blobs: readonly BlobSpec[]): Promise<void> {
+  const complete = new Set(blobs.map(({ hex }) => hex))
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, hex, mark] = /^([0-9a-f]+)\.(.+)\.incomplete(?:\.ranges)?$/.exec(name) ?? []
+    if (hex === undefined || mark === undefined || !complete.has(hex)) continue
+    const path = join(folder, `${hex}.${mark}.incomplete`)
+    if (await isLeft(path, mark)) await removePartial(path).catch(cause => failWriting(path, cause))
+  }
 }
 
 async function removePartial(path: string): Promise<void> {
