@@ -1,10 +1,12 @@
 import { NVLMError } from '../core/errors.js'
 import type { ComingDownload } from '../hub/ensure-model.js'
 import type { HubPlatform } from '../platform/hub-platform.js'
+import type { Files } from '../platform/platform.js'
 import { manifestHeader } from '../prepare/manifest.js'
 import type { PrepareOptions, PrepareProgress } from '../prepare/prepare-options.js'
 import { openPrepared } from '../prepare/prepared-model.js'
-import { describeDtypes, parseDtype, type StageDtypes } from '../prepare/stage-dtypes.js'
+import { readModelConfig } from '../prepare/read-model-config.js'
+import { describeDtypes, dtypePresets, parseDtype, type StageDtypes } from '../prepare/stage-dtypes.js'
 import { inspectModel } from './inspect-model.js'
 import { hubNameOf, type ResolveHooks, resolveModel } from './resolve-model.js'
 import type { SourceOptions } from './source-options.js'
@@ -24,7 +26,8 @@ export type LoadNeeds = Pick<StageOptions, 'dtype' | 'contextLength' | 'signal' 
  * The folder to load for a model that is given as a path or by name.
  *
  * A name is resolved, the model is checked against the memory of the machine before anything large is downloaded, and
- * with a `dtype` that is not the checkpoint's own it is converted once, into a folder beside the snapshot.
+ * with a `dtype` that is not the checkpoint's own it is converted once, into a folder beside the snapshot. So are weights
+ * that were published quantised, which the engine wants in another order.
  *
  * @throws {NVLMError} as `ensureModel` and `inspectModel`, and as `prepareCheckpoint` for a conversion
  */
@@ -35,25 +38,32 @@ export async function folderToLoad(
   { dtype, contextLength, signal, onProgress, logger }: LoadNeeds,
 ): Promise<string> {
   if ((await hubNameOf(hub.files, model, source)) === undefined) return model
-  const stages = dtype === undefined || dtype === 'auto' ? undefined : parseDtype(dtype)
   const folder = await resolveModel(hub, model, source, {
     ...{ signal, logger },
     onProgress: progress => onProgress?.({ stage: 'download', ...progress }),
-    check: coming => requireMachineFits(coming, hub.memoryBytes, stages ?? parseDtype('fp32'), contextLength),
+    check: coming => requireMachineFits(coming, hub.memoryBytes, { dtype, contextLength }),
   })
-  const isInPlace = stages === undefined || Object.values(stages).every(name => name === 'fp32')
+  const stages = await chooseDtypes(hub.files, folder, dtype)
+  const isInPlace = Object.values(stages).every(name => name === 'fp32')
   if (isInPlace) return folder
   return preparedBeside({ hub, prepare }, folder, stages, { signal, onProgress })
+}
+
+/** What is asked for; else as published, which for weights that are quantised already is the order of the engine. */
+async function chooseDtypes(files: Files, folder: string, dtype: LoadNeeds['dtype']): Promise<StageDtypes> {
+  if (dtype !== undefined && dtype !== 'auto') return parseDtype(dtype)
+  const { packed } = await readModelConfig(files, folder)
+  return dtypePresets[packed === undefined ? 'fp32' : 'q4']
 }
 
 /** Read the settings and headers of a model on the hub, and refuse one that can't run here before it is downloaded. */
 async function requireMachineFits(
   { files, folder }: ComingDownload,
   memoryBytes: number,
-  dtype: StageDtypes,
-  contextLength: number | undefined,
+  { dtype, contextLength }: Pick<LoadNeeds, 'dtype' | 'contextLength'>,
 ): Promise<void> {
-  await inspectModel(files, folder, { dtype, contextLength, memoryBytes })
+  const stages = await chooseDtypes(files, folder, dtype)
+  await inspectModel(files, folder, { dtype: stages, contextLength, memoryBytes })
 }
 
 /** `models--x--y/snapshots/<commit>` is converted into `models--x--y/prepared/<commit>-<dtype>`. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -18,6 +18,10 @@ import { FakeHub } from '../support/fake-hub.js'
 import { testPlatform } from '../support/hub-platform.js'
 import { nvlm72B, nvlmConfig, nvlmTensors, writeShardedCheckpoint } from '../support/nvlm-d-72b.js'
 import { checkpointFolder } from '../support/official-golden.js'
+import { packAwq, quantise } from '../support/pack-matrix.js'
+import { readTensors } from '../support/rename-tensors.js'
+import { projectFolder } from '../support/run-node.js'
+import { type StoredTensor, writeSafetensors } from '../support/write-safetensors.js'
 
 const NAME = 'OpenGVLab/InternVL-tiny'
 /** Node without its threads, which need the built package. */
@@ -40,6 +44,29 @@ afterEach(async () => {
   await hub.close()
   rmSync(source.cacheDir, { recursive: true, force: true })
 })
+
+/** A checkpoint whose decoder matrices are 4-bit weights of AWQ. */
+async function writeAwqCheckpoint(folder: string): Promise<void> {
+  const original = join(projectFolder, 'test/golden/towers/ckpt/llama3')
+  cpSync(original, folder, { recursive: true })
+  const tensors = readTensors(join(original, 'model.safetensors')).flatMap(
+    (tensor): readonly StoredTensor[] => {
+      if (!/^language_model\.model\.layers\..*_proj\.weight$/.test(tensor.name)) return [tensor]
+      const [rows, columns] = tensor.shape as [number, number]
+      return packAwq(tensor.name.replace(/\.weight$/, ''), quantise(tensor.data, rows, columns, 32, true))
+    },
+  )
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors)
+  const config: object = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
+  const quantization_config = {
+    quant_method: 'awq',
+    bits: 4,
+    group_size: 32,
+    version: 'gemm',
+    zero_point: true,
+  }
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, quantization_config }))
+}
 
 /** A line of log for each warning. */
 function warningLog() {
@@ -94,6 +121,18 @@ describe('a model by name', () => {
     expect(stages).toEqual([])
     const prepared = readdirSync(join(source.cacheDir, 'models--OpenGVLab--InternVL-tiny', 'prepared'))
     expect(prepared).toEqual([expect.stringMatching(/^[0-9a-f]{40}-q8-v\d+$/)])
+  })
+
+  test('that was published quantised is put in the order of the engine, without a dtype', async () => {
+    const folder = join(source.cacheDir, 'awq')
+    await writeAwqCheckpoint(folder)
+    hub.addFolder('me/awq', folder)
+    const stages: string[] = []
+    const prepared = await folderToLoad(host, 'me/awq', source, {
+      onProgress: ({ stage }) => stages.push(stage),
+    })
+    expect([...new Set(stages)]).toEqual(['download', 'prepare'])
+    expect((await inspectModel(prepared)).dtype.decoder).toBe('q4')
   })
 
   test('gives its tokenizer without its weights', async () => {
