@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeModel } from '../../src/formats/onnx/encode-model.js'
+import { type OnnxNode, onnxDataTypes } from '../../src/formats/onnx/onnx-model.js'
 import { testBackend } from '../contracts/backend-contract.js'
 import { readGolden } from '../support/official-golden.js'
 import { pageBackend } from './page-backend.js'
@@ -30,6 +32,41 @@ describe('onnxruntime-web on WebGPU, computed by the processor', () => {
     'webgpu',
     'cuda',
   )
+})
+
+test('weights in bfloat16 run on WASM beside WebGPU, whose builds have no such type on the processor', async () => {
+  const model = encodeModel({
+    name: 'bfloat16',
+    opsets: { '': 21 },
+    inputs: [{ name: 'x', type: 'float32', dims: [2] }],
+    outputs: [{ name: 'sum', type: 'float32', dims: [2] }],
+    initializers: [{ name: 'weight', type: 'bfloat16', dims: [2], data: Uint8Array.of(0x80, 0x3f, 0, 0x40) }],
+    nodes: [
+      node('Cast', ['weight'], 'wide', { to: onnxDataTypes.float32 }),
+      node('Add', ['x', 'wide'], 'sum'),
+    ],
+  })
+  const source = { model, dataFolder: '', name: 'bfloat16' }
+  const session = await pageBackend(() => page, ['webgpu', 'wasm']).createSession(source, { device: 'wasm' })
+  const { sum } = await session.run({ x: { type: 'float32', data: Float32Array.of(10, 20), dims: [2] } })
+  expect([...(sum!.data as Float32Array)]).toEqual([11, 22])
+  await session.dispose()
+})
+
+function node(opType: string, inputs: readonly string[], output: string, attributes = {}): OnnxNode {
+  return { opType, domain: '', name: output, inputs, outputs: [output], attributes }
+}
+
+test('runs in a browser without JSPI', async () => {
+  const old = await bench.open()
+  await old.page.evaluate('delete WebAssembly.Suspending')
+  const options = { device: 'webgpu', worker: false, cache: false } as const
+  bench.server.reset()
+  const { id } = await old.call('load', '/models/tiny', options)
+  const messages = [{ role: 'user', content: 'hello' }]
+  expect((await old.call('ask', id, { messages, maxTokens: 4 })).result.tokenIds).toHaveLength(4)
+  const wasm = bench.server.requests.flatMap(({ path }) => (path.endsWith('.wasm') ? [path] : []))
+  expect(wasm).toEqual(['/app/ort-wasm-simd-threaded.asyncify.wasm'])
 })
 
 describe('a model on WebGPU', () => {

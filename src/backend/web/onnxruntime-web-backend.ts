@@ -15,9 +15,10 @@ export interface DataFile {
 
 /** What a backend in the browser is made of. */
 export interface WebBackendParts {
-  readonly ort: OrtModule
-  /** Absent: WASM only. */
-  readonly gpu?: GpuDevice | undefined
+  /** A graphics device and the build that computes on it. Absent: WASM only. */
+  readonly gpu?: { readonly ort: OrtModule; readonly device: GpuDevice } | undefined
+  /** Fetches the build for WASM. Those for WebGPU have WASM too, but not for all types: bfloat16 is missing (1.30.0). */
+  readonly loadWasm: () => Promise<OrtModule>
   /** Finds the weights of a graph. */
   readonly dataFiles: (graph: GraphSource) => Promise<readonly DataFile[]>
 }
@@ -26,13 +27,23 @@ export interface WebBackendParts {
 const turns = new SerialRuns()
 
 /** ONNX Runtime's build for browsers. Sessions on WASM compute in the calling thread. */
-export function createWebBackend({ ort, gpu, dataFiles }: WebBackendParts): Backend {
+export function createWebBackend({ gpu, loadWasm, dataFiles }: WebBackendParts): Backend {
   const devices: readonly Device[] = gpu ? ['webgpu', 'wasm'] : ['wasm']
-  const toTensor = ({ type, data, dims }: BackendTensor) => new ort.Tensor(type as never, data as never, dims)
+  let wasm: Promise<OrtModule> | undefined
+  const builds: Partial<Record<Device, () => Promise<OrtModule>>> = {
+    ...(gpu && { webgpu: async () => gpu.ort }),
+    wasm: () => {
+      wasm ??= loadWasm()
+      return wasm
+    },
+  }
   const create = async (graph: GraphSource, device: Device): Promise<Session> => {
+    const ort = await builds[device]!()
+    const toTensor = ({ type, data, dims }: BackendTensor) =>
+      new ort.Tensor(type as never, data as never, dims)
     try {
       const session = await ort.InferenceSession.create(graph.model, {
-        executionProviders: device === 'webgpu' ? [{ name: 'webgpu', device: gpu }] : ['wasm'],
+        executionProviders: device === 'webgpu' ? [{ name: 'webgpu', device: gpu?.device }] : ['wasm'],
         graphOptimizationLevel: 'all',
         // as in Node: here the past has another shape at every step
         enableMemPattern: false,
@@ -58,7 +69,7 @@ export function createWebBackend({ ort, gpu, dataFiles }: WebBackendParts): Back
         )
       }
       const session = turns.wrap(await turns.take(() => create(graph, device)))
-      return device === 'webgpu' ? watchDevice(session, gpu!) : session
+      return device === 'webgpu' ? watchDevice(session, gpu!.device) : session
     },
   }
 }

@@ -3,7 +3,7 @@ import { browser, type GpuDevice } from '../../platform/web/browser.js'
 import type { Backend, Device } from '../backend.js'
 import { findAdapter, isSoftware, openDevice } from './gpu-device.js'
 import { createWebBackend, type WebBackendParts } from './onnxruntime-web-backend.js'
-import { loadOrt, type OrtBuild } from './ort-module.js'
+import { loadOrt, type OrtBuild, type OrtModule } from './ort-module.js'
 import { findDisagreement } from './self-check.js'
 
 /** How the engine of a browser is chosen. */
@@ -25,24 +25,47 @@ export async function openWebBackend(
   dataFiles: WebBackendParts['dataFiles'],
 ): Promise<Backend> {
   const { device = 'auto', numThreads, wasmPaths, onWarning } = options
-  const isGpuWanted = device === 'auto' || device === 'webgpu'
-  const gpu = isGpuWanted ? await openGpu(device === 'webgpu') : undefined
-  const opened = typeof gpu === 'string' ? undefined : gpu
-  const ort = await loadOrt(opened ? gpuBuild() : 'wasm')
-  ort.env.logLevel = 'fatal'
-  if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths
-  ort.env.wasm.numThreads = browser.crossOriginIsolated ? (numThreads ?? defaultThreads()) : 1
-  const backend = createWebBackend({ ort, gpu: opened, dataFiles })
-  const problem = opened ? await findDisagreement(backend, 'webgpu', 'wasm') : gpu
-  if (typeof problem !== 'string') return backend
-  opened?.destroy()
+  const load: LoadBuild = async build => {
+    const ort = await loadOrt(build)
+    ort.env.logLevel = 'fatal'
+    if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths
+    ort.env.wasm.numThreads = browser.crossOriginIsolated ? (numThreads ?? defaultThreads()) : 1
+    return ort
+  }
+  const onWasm = createWebBackend({ loadWasm: () => load('wasm'), dataFiles })
+  if (device !== 'auto' && device !== 'webgpu') return onWasm
+  const tried = await tryGpu(device === 'webgpu', load, dataFiles)
+  if (typeof tried !== 'string') return tried
   if (device === 'webgpu') {
-    throw new NVLMError('BACKEND_UNAVAILABLE', `device "webgpu": ${problem}`, {
+    throw new NVLMError('BACKEND_UNAVAILABLE', `device "webgpu": ${tried}`, {
       hint: 'Leave the device out to use the best that there is, or use "wasm".',
     })
   }
-  onWarning?.(`the model runs on WASM, which is slower, not on WebGPU: ${problem}`)
-  return createWebBackend({ ort, dataFiles })
+  onWarning?.(`the model runs on WASM, which is slower, not on WebGPU: ${tried}`)
+  return onWasm
+}
+
+type LoadBuild = (build: OrtBuild) => Promise<OrtModule>
+
+/** A backend with WebGPU, or a sentence that says why there is none or it can't be trusted. */
+async function tryGpu(
+  mayBeSoftware: boolean,
+  load: LoadBuild,
+  dataFiles: WebBackendParts['dataFiles'],
+): Promise<Backend | string> {
+  const device = await openGpu(mayBeSoftware)
+  if (typeof device === 'string') return device
+  const ort = await load(gpuBuild())
+  const backend = createWebBackend({ gpu: { ort, device }, loadWasm: () => load('wasm'), dataFiles })
+  // the same build has WASM too: no other is fetched for the check
+  const trusted = createWebBackend({ loadWasm: async () => ort, dataFiles })
+  const disagreement = await findDisagreement(
+    { backend, device: 'webgpu' },
+    { backend: trusted, device: 'wasm' },
+  )
+  if (disagreement === undefined) return backend
+  device.destroy()
+  return disagreement
 }
 
 /** WebAssembly that waits for the graphics card: by the language's own means, or by rewritten code. */

@@ -7,27 +7,29 @@ const SIZE = 64
 /** Largest difference of a sound device: float32 in another order, or float16 inside of a kernel. */
 const MAX_DIFFERENCE = 1e-2
 
+/** Where something can be computed. */
+export interface Place {
+  readonly backend: Backend
+  readonly device: Device
+}
+
 /**
  * Compute one attention and one product with weights in 4-bit blocks on two devices, and compare. Drivers and engines
  * were seen to be silently wrong in either.
  *
  * @returns a sentence about the difference; undefined if there is none
  */
-export async function findDisagreement(
-  backend: Backend,
-  device: Device,
-  trusted: Device,
-): Promise<string | undefined> {
+export async function findDisagreement(doubtful: Place, trusted: Place): Promise<string | undefined> {
   try {
-    const expected = await compute(backend, trusted)
-    const found = await compute(backend, device)
+    const expected = await compute(trusted)
+    const found = await compute(doubtful)
     for (const name in expected) {
       const difference = maxDifference(
         found[name]?.data as Float32Array,
         expected[name]!.data as Float32Array,
       )
       if (!(difference <= MAX_DIFFERENCE)) {
-        return `its ${name} differs by ${difference.toPrecision(2)} from that of ${trusted}`
+        return `its ${name} differs by ${difference.toPrecision(2)} from that of ${trusted.device}`
       }
     }
     return undefined
@@ -36,7 +38,7 @@ export async function findDisagreement(
   }
 }
 
-async function compute(backend: Backend, device: Device): Promise<Record<string, BackendTensor>> {
+async function compute({ backend, device }: Place): Promise<Record<string, BackendTensor>> {
   const model = Uint8Array.from(atob(SELF_CHECK_GRAPH), character => character.charCodeAt(0))
   const session = await backend.createSession({ model, dataFolder: '', name: 'self-check' }, { device })
   try {
