@@ -11,7 +11,7 @@ const builtLibrary: Plugin = {
 }
 
 export default defineConfig({
-  entry: ['make', 'run', 'contestant-process', 'part-process', 'layers-72b', 'format-steps'].map(
+  entry: ['make', 'run', 'contestant-process', 'part-process', 'layers-72b', 'convert', 'format-steps'].map(
     name => `test/bench/${name}.ts`,
   ),
   outDir: 'test/bench/dist',

@@ -99,7 +99,7 @@ export type {
 } from './platform/image-input.js'
 export type { Manifest } from './prepare/manifest.js'
 export type { PrepareOptions, PrepareProgress } from './prepare/prepare-options.js'
-export type { DtypeOption, StageDtype, StageDtypes, StageName } from './prepare/stage-dtypes.js'
+export type { DtypeOption, PresetName, StageDtype, StageDtypes, StageName } from './prepare/stage-dtypes.js'
 export type { FileVerification, Verification, VerifyOptions } from './prepare/verify-model.js'
 export { Projector } from './projector/projector.js'
 export type { ContentPart, Message } from './tokenizer/messages.js'

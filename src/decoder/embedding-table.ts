@@ -17,7 +17,7 @@ export interface EmbeddingPiece {
 
 /** Where the embedding table lies. */
 export interface EmbeddingPlace {
-  readonly dtype: Extract<DType, 'F32' | 'F16' | 'BF16'> | BlockDType
+  readonly dtype: Extract<DType, 'F32' | 'F16' | 'BF16'> | Exclude<BlockDType, 'int8'>
   readonly vocabSize: number
   readonly hiddenSize: number
   /** In the order of the rows; together `vocabSize` of them. */

@@ -110,6 +110,15 @@ export class GraphBuilder {
     return { name }
   }
 
+  /** Unsigned byte, a scalar constant. */
+  byte(value: number): Value {
+    const name = `uint8=${value}`
+    if (!this.initializers.has(name)) {
+      this.initializers.set(name, { name, type: 'uint8', dims: [], data: Uint8Array.of(value) })
+    }
+    return { name }
+  }
+
   /** Constant whose bytes lie in another file. `name` must belong to this place only. */
   external(name: string, type: OnnxDataType, dims: readonly number[], data: OnnxExternalData): Value {
     this.initializers.set(name, { name, type, dims, data })

@@ -1,7 +1,7 @@
 import { blockFormats, blockRowBytes } from '../formats/blocks/block-format.js'
 import { type OnnxDataType, onnxDataTypes } from '../formats/onnx/onnx-model.js'
 import type { GraphBuilder, Value } from './graph-builder.js'
-import { slice } from './ops.js'
+import { slice, transpose } from './ops.js'
 import type { BlockPlace, FloatPlace, GraphCompute, WeightPlace } from './weight-source.js'
 
 /** Element types of stored floats, with their bytes. */
@@ -39,6 +39,7 @@ const multiplications: Readonly<{
     product.compute.linear === 'float16' ? multiplyHalves(graph, product) : multiplyFloats(graph, product),
   q8: multiplyBlocks,
   q4: multiplyBlocks,
+  int8: multiplyRows,
 }
 
 /** x · weightᵀ (+ bias): float32 [n, rows]. */
@@ -111,4 +112,31 @@ function multiplyBlocks(graph: GraphBuilder, product: Multiplication<BlockPlace>
     attributes: { K: columns, N: rows, bits, block_size: place.blockSize, ...accuracy },
   })
   return bias === undefined ? y : graph.op('Add', [y, bias])
+}
+
+/**
+ * A product of bytes: the input is rounded to 8 bits with one scale for all of it, found at run time. The bytes of the
+ * weights are unsigned: with signed ones the kernel for AVX2 saturates sums of two products, which more than triples the
+ * error (3.1 % of a random product in place of 0.9 %).
+ *
+ * @see microsoft/onnxruntime `docs/ContribOperators.md`, `com.microsoft.DynamicQuantizeMatMul`
+ */
+function multiplyRows(graph: GraphBuilder, product: Multiplication<BlockPlace>): Value {
+  const { key, place, x, bias, columns } = product
+  const { file, rows } = place
+  const { defaultZeroPoint } = blockFormats[place.dtype]
+  const codes = { file, offset: place.offset, byteLength: rows * columns }
+  const weight = graph.external(`${key}.codes`, 'uint8', [rows, columns], codes)
+  const scales = { file, offset: place.scalesOffset, byteLength: rows * 4 }
+  const inputs = [
+    x,
+    // folded by the engine at load
+    transpose(graph, weight, [1, 0]),
+    graph.external(`${key}.scales`, 'float32', [rows], scales),
+    graph.byte(defaultZeroPoint),
+    bias,
+  ]
+  return graph.op('DynamicQuantizeMatMul', bias === undefined ? inputs.slice(0, 4) : inputs, {
+    domain: 'com.microsoft',
+  })
 }

@@ -1,4 +1,5 @@
 import { NVLMError } from '../core/errors.js'
+import { isBlockDType } from '../formats/blocks/block-format.js'
 import type { CheckpointModel } from '../prepare/build-model.js'
 import { planModel } from '../prepare/plan-model.js'
 import { describeDtypes, type StageDtypes } from '../prepare/stage-dtypes.js'
@@ -39,7 +40,7 @@ export function modelNeeds(
       // a table of its own is read row by row from its file
       const isTable = !model.config.decoder.tieWordEmbeddings && tensor.name === table
       if (isTable) continue
-      const isFloat = place.dtype !== 'q8' && place.dtype !== 'q4'
+      const isFloat = !isBlockDType(place.dtype)
       const bytes =
         rowBytesOf(place.dtype, place.columns, 'blockSize' in place ? place.blockSize : undefined) *
         rows.count

@@ -1,3 +1,4 @@
+import { invariant } from '../core/errors.js'
 import type { EmbeddingPlace } from '../decoder/embedding-table.js'
 import type { GraphCompute } from '../graph/weight-source.js'
 import { buildGraphs } from './build-graphs.js'
@@ -44,12 +45,14 @@ export function planModel(model: CheckpointModel, dtypes: StageDtypes, options: 
   // shares the place of the output layer where that has the same weights
   const part = { use: 'head', rows: { first: 0, count: vocabSize }, columns: hiddenSize } as const
   const places = layouts.decoder.place(table.name, part, stageFormats[dtypes.decoder].head)
+  const { dtype } = places[0]!
+  invariant(dtype !== 'int8', 'embeddings are not stored as int8')
   const all = [layouts.vision, layouts.projector, layouts.decoder]
   return {
     dtypes,
     graphs,
     embedding: {
-      dtype: places[0]!.dtype,
+      dtype,
       vocabSize,
       hiddenSize,
       files: places.map(({ file }) => file),

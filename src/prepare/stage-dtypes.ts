@@ -13,23 +13,28 @@ export type StageName = 'vision' | 'projector' | 'decoder'
  * - `fp16`: float16, linear layers computed in float16
  * - `q8`: 8 bits in blocks of 32
  * - `q4`: 4 bits in blocks of 32, embeddings and output layer 8 bits
+ * - `int8`: 8 bits with one scale a row, multiplied with bytes; vision only
  */
-export type StageDtype = 'fp32' | 'bf16' | 'fp16' | 'q8' | 'q4'
+export type StageDtype = PresetName | 'int8'
+
+/** A dtype that can be named for all stages at once. */
+export type PresetName = 'fp32' | 'bf16' | 'fp16' | 'q8' | 'q4'
 
 /** The dtype of every stage. */
 export type StageDtypes = Readonly<Record<StageName, StageDtype>>
 
 /** One dtype for all stages, a text such as `decoder=q4,vision=fp32`, or an object. Stages left out are `fp32`. */
-export type DtypeOption = StageDtype | (string & {}) | Partial<StageDtypes>
+export type DtypeOption = PresetName | (string & {}) | Partial<StageDtypes>
 
 const names = ['vision', 'projector', 'decoder'] as const
-const dtypes = ['fp32', 'bf16', 'fp16', 'q8', 'q4'] as const
+const presets = ['fp32', 'bf16', 'fp16', 'q8', 'q4'] as const satisfies readonly PresetName[]
+const dtypes = [...presets, 'int8'] as const satisfies readonly StageDtype[]
 
 /**
  * What one name for all stages means. Vision keeps its floats under q8 and q4: rounding its weights saves little, since the
  * decoder is most of a model, and 4-bit vision towers are known to break answers about pictures.
  */
-export const dtypePresets: Readonly<Record<StageDtype, StageDtypes>> = {
+export const dtypePresets: Readonly<Record<PresetName, StageDtypes>> = {
   fp32: { vision: 'fp32', projector: 'fp32', decoder: 'fp32' },
   bf16: { vision: 'bf16', projector: 'bf16', decoder: 'bf16' },
   fp16: { vision: 'fp16', projector: 'fp16', decoder: 'fp16' },
@@ -40,7 +45,7 @@ export const dtypePresets: Readonly<Record<StageDtype, StageDtypes>> = {
 /** What weights are stored as: `undefined` is as in the checkpoint. */
 interface StageFormats {
   readonly linear: WeightPlace['dtype'] | undefined
-  readonly head: WeightPlace['dtype'] | undefined
+  readonly head: Exclude<WeightPlace['dtype'], 'int8'> | undefined
   readonly computesIn: GraphCompute['linear']
 }
 
@@ -51,6 +56,7 @@ export const stageFormats: Readonly<Record<StageDtype, StageFormats>> = {
   fp16: { linear: 'F16', head: 'F16', computesIn: 'float16' },
   q8: { linear: 'q8', head: 'q8', computesIn: 'float32' },
   q4: { linear: 'q4', head: 'q8', computesIn: 'float32' },
+  int8: { linear: 'int8', head: undefined, computesIn: 'float32' },
 }
 
 const stageDtype = z.enum(dtypes, `expected ${dtypes.join(', ')}`)
@@ -83,13 +89,13 @@ export function parseDtype(option: DtypeOption): StageDtypes {
   if (result.success) return result.data
   const issue = result.error.issues[0]
   throw new NVLMError('INVALID_OPTION', `dtype: ${issue?.message}`, {
-    hint: `One of ${dtypes.join(', ')} for all stages, or for each, such as decoder=q4,vision=fp32.`,
+    hint: `One of ${presets.join(', ')} for all stages, or for each, such as decoder=q4,vision=fp32.`,
   })
 }
 
 /** The shortest text that `parseDtype` reads as these dtypes. */
 export function describeDtypes(stages: StageDtypes): string {
-  const preset = dtypes.find(name => names.every(stage => dtypePresets[name][stage] === stages[stage]))
+  const preset = presets.find(name => names.every(stage => dtypePresets[name][stage] === stages[stage]))
   return preset ?? names.map(stage => `${stage}=${stages[stage]}`).join(',')
 }
 
@@ -100,8 +106,9 @@ export function areSameDtypes(a: StageDtypes, b: StageDtypes): boolean {
 
 /** The dtypes, or a sentence about what is wrong. */
 function parseText(text: string): StageDtypes | string {
-  if (isDtype(text)) return dtypePresets[text]
-  if (!text.includes('=')) return `"${text}" is none; expected ${dtypes.join(', ')}`
+  if (isPreset(text)) return dtypePresets[text]
+  if (text === 'int8') return INT8_ELSEWHERE
+  if (!text.includes('=')) return `"${text}" is none; expected ${presets.join(', ')}`
   const stages: Partial<Record<StageName, StageDtype>> = {}
   for (const part of text.split(',')) {
     const [stage = '', dtype = ''] = part.split('=').map(word => word.trim())
@@ -113,7 +120,11 @@ function parseText(text: string): StageDtypes | string {
   return { ...dtypePresets.fp32, ...stages }
 }
 
+const INT8_ELSEWHERE =
+  'int8 is made for vision only (vision=int8): one scale for all inputs of a layer is too coarse for the decoder; use q8'
+
 function problemOf(stages: StageDtypes): string | undefined {
+  if (stages.projector === 'int8' || stages.decoder === 'int8') return INT8_ELSEWHERE
   if (stages.vision !== 'q4') return undefined
   return 'vision=q4 is not made: 4-bit vision towers are known to break answers about pictures; use q8 or a float dtype'
 }
@@ -128,6 +139,10 @@ function defined(
 
 function isStage(text: string): text is StageName {
   return (names as readonly string[]).includes(text)
+}
+
+function isPreset(text: string): text is PresetName {
+  return (presets as readonly string[]).includes(text)
 }
 
 function isDtype(text: string): text is StageDtype {

@@ -1,7 +1,7 @@
 import { bytesPerElement } from '../core/dtypes.js'
 import { invariant } from '../core/errors.js'
 import { numElements } from '../core/tensor.js'
-import { BLOCK_SIZE, blockRowBytes } from '../formats/blocks/block-format.js'
+import { BLOCK_SIZE, blockRowBytes, isBlockDType } from '../formats/blocks/block-format.js'
 import type { TensorInfo } from '../formats/safetensors.js'
 import type {
   BlockPlace,
@@ -102,7 +102,7 @@ export class WeightLayout {
     columns: number,
     blockSize = BLOCK_SIZE,
   ): WeightPlace {
-    if (dtype !== 'q8' && dtype !== 'q4') {
+    if (!isBlockDType(dtype)) {
       const byteLength = rows * columns * bytesPerElement[dtype]
       const { file, offsets } = this.reserve([byteLength])
       return { dtype, file, offset: offsets[0]!, rows, columns } satisfies FloatPlace
@@ -146,7 +146,7 @@ export class WeightLayout {
 
 /** Bytes of one stored row, all its arrays together. */
 export function rowBytesOf(dtype: WeightPlace['dtype'], columns: number, blockSize = BLOCK_SIZE): number {
-  if (dtype !== 'q8' && dtype !== 'q4') return columns * bytesPerElement[dtype]
+  if (!isBlockDType(dtype)) return columns * bytesPerElement[dtype]
   const bytes = blockRowBytes(dtype, columns, blockSize)
   return bytes.codes + bytes.scales + bytes.zeroPoints
 }

@@ -13,8 +13,8 @@ import type { ConversionStep, DataFilePlan } from './weight-layout.js'
 /** Weights converted at a time by one thread. A slab is whole rows, so it may be larger if a row is. */
 const SLAB_WEIGHTS = 2 << 20
 
-/** Bytes written between two entries of the journal; what a killed run may have to do again. */
-const JOURNAL_BYTES = 64 << 20
+/** Bytes written between two entries of the journal; about twice as many are what a killed run may have to do again. */
+const JOURNAL_BYTES = 256 << 20
 
 /** What the data files of a prepared folder are made from. */
 export interface WeightWriting {
@@ -69,6 +69,8 @@ class WeightWriterRun {
   private readonly pending = new Map<number, number>()
   private unsaved: number[] = []
   private unsavedBytes = 0
+  private saving: Promise<void> | undefined
+  private failure: unknown
   private doneBytes = 0
 
   constructor(private readonly writing: WeightWriting) {}
@@ -78,6 +80,8 @@ class WeightWriterRun {
     for (const { name, bytes } of dataFiles) this.targets.set(name, await writer.openData(name, bytes))
     for (const index of finished) this.doneBytes += bytesOfStep(steps[index]!)
     await forEachConcurrently(this.slabs(), this.writing.converter.concurrency + 1, slab => this.write(slab))
+    await this.saving
+    this.throwFailure()
     await this.save()
     const written: WrittenFile[] = []
     for (const { name, bytes } of dataFiles) {
@@ -88,6 +92,7 @@ class WeightWriterRun {
   }
 
   async close(): Promise<void> {
+    await this.saving
     for (const target of this.targets.values()) await target.close()
     for (const source of this.sources.values()) await source.then(file => file.close()).catch(() => {})
   }
@@ -108,6 +113,7 @@ class WeightWriterRun {
   private async write(slab: Slab): Promise<void> {
     const { signal, onProgress } = this.writing
     signal?.throwIfAborted()
+    this.throwFailure()
     const { step, first } = slab
     const { tensor, place } = step
     const arrays = tensor.packed ? await this.repack(tensor.packed) : await this.convert(slab)
@@ -117,7 +123,7 @@ class WeightWriterRun {
     }
     this.doneBytes += bytesOfRows(step, slab.rows)
     onProgress(this.doneBytes)
-    await this.countDown(slab)
+    this.countDown(slab)
   }
 
   /** All of a matrix that is in blocks already. */
@@ -147,7 +153,7 @@ class WeightWriterRun {
     })
   }
 
-  private async countDown({ index, step }: Slab): Promise<void> {
+  private countDown({ index, step }: Slab): void {
     const left = this.pending.get(index)! - 1
     this.pending.set(index, left)
     if (left > 0) return
@@ -156,7 +162,22 @@ class WeightWriterRun {
       (sum, { rowBytes }) => sum + rowBytes * step.rows.count,
       0,
     )
-    if (this.unsavedBytes >= (this.writing.journalBytes ?? JOURNAL_BYTES)) await this.save()
+    if (this.unsavedBytes >= (this.writing.journalBytes ?? JOURNAL_BYTES)) this.saveBehind()
+  }
+
+  /** Save while other slabs are converted: the disk is the slowest part, and would stop all others. */
+  private saveBehind(): void {
+    this.saving ??= this.save()
+      .catch(error => {
+        this.failure ??= error
+      })
+      .finally(() => {
+        this.saving = undefined
+      })
+  }
+
+  private throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure
   }
 
   private async save(): Promise<void> {
@@ -187,7 +208,7 @@ function bytesOfRows({ tensor, storedColumns }: ConversionStep, rows: number): n
 
 /** The arrays of a place: where each begins and what a row takes. */
 function arraysOf(place: WeightPlace): readonly { readonly offset: number; readonly rowBytes: number }[] {
-  if (place.dtype !== 'q8' && place.dtype !== 'q4') {
+  if (!('scalesOffset' in place)) {
     return [{ offset: place.offset, rowBytes: place.columns * bytesPerElement[place.dtype] }]
   }
   const bytes = blockRowBytes(place.dtype, place.columns, place.blockSize)

@@ -101,7 +101,7 @@ test.each(['BF16', 'F16'] as const)('every finite %s survives being widened and 
   expect(converter.convert({ bytes: wide!, from: 'F32', to: from, ...size, rounding })).toEqual([bytes])
 })
 
-describe.each(['q4', 'q8'] as const)('%s', to => {
+describe.each(['q4', 'q8', 'int8'] as const)('%s', to => {
   test.each(Object.keys(roundings) as RoundingName[])(
     '%s is bit for bit what plain JavaScript gives',
     name => {

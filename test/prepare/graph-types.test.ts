@@ -27,7 +27,18 @@ const float32Only = [
     'RotaryEmbedding',
     'MultiHeadAttention',
   ],
-  ...['Gelu', 'Sigmoid', 'Mul', 'Add', 'Conv', 'Resize', 'FusedMatMul', 'MatMul', 'MatMulNBits'],
+  ...[
+    'Gelu',
+    'Sigmoid',
+    'Mul',
+    'Add',
+    'Conv',
+    'Resize',
+    'FusedMatMul',
+    'MatMul',
+    'MatMulNBits',
+    'DynamicQuantizeMatMul',
+  ],
 ]
 
 /** The element type of every value, by the rules of ONNX: what floats go in comes out, except of a Cast. */
@@ -85,7 +96,7 @@ async function graphOf(name: (typeof checkpoints)[number], dtype: string, stage:
   return { path, model: decodeOnnx(readFileSync(path)) }
 }
 
-describe.each(['fp32', 'bf16', 'fp16', 'q8', 'q4'])('%s graphs', dtype => {
+describe.each(['fp32', 'bf16', 'fp16', 'q8', 'q4', 'vision=int8'])('%s graphs', dtype => {
   test.each(cases)('$name $stage: every node gets floats of one type', async ({ name, stage }) => {
     const { model } = await graphOf(name, dtype, stage)
     checkNodes(model, elementTypes(model))

@@ -6,6 +6,7 @@ test.each<[DtypeOption, string, object]>([
   ['q4', 'q4', { vision: 'fp32', projector: 'q8', decoder: 'q4' }],
   ['decoder=q4,vision=fp32', 'vision=fp32,projector=fp32,decoder=q4', { decoder: 'q4', projector: 'fp32' }],
   [' decoder = q8 , projector = q8', 'q8', { vision: 'fp32' }],
+  ['vision=int8,decoder=q4', 'vision=int8,projector=fp32,decoder=q4', { vision: 'int8' }],
   [{ vision: 'q8' }, 'vision=q8,projector=fp32,decoder=fp32', { vision: 'q8' }],
 ])('reads %s', (option, text, stages) => {
   expect(parseDtype(option)).toMatchObject(stages)
@@ -21,6 +22,9 @@ test.each<[unknown, string]>([
   ['decoder=q4,decoder=q8', 'names decoder twice'],
   ['vision=q4', '4-bit vision'],
   [{ vision: 'q4' }, '4-bit vision'],
+  ['int8', 'vision only'],
+  ['decoder=int8', 'vision only'],
+  [{ projector: 'int8' }, 'vision only'],
   [{ decoder: 'int4' }, ''],
   [{ text: 'q4' }, ''],
   [4, ''],

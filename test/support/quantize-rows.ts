@@ -29,21 +29,22 @@ export function quantizeRows(
   rounding: Rounding = roundings.search,
 ): BlockRows {
   const target = emptyBlockRows(dtype, rows, columns)
-  const { bits, hasZeroPoints } = blockFormats[dtype]
+  const { bits, hasZeroPoints, isRowWise } = blockFormats[dtype]
+  const blockSize = isRowWise ? columns : BLOCK_SIZE
   const bytes = blockRowBytes(dtype, columns)
   const find = bits === 4 ? findAsymmetricGrid : findSymmetricGrid
   for (let row = 0; row < rows; row++) {
     for (let index = 0; index < bytes.numBlocks; index++) {
-      const block = new Float32Array(BLOCK_SIZE)
-      const end = Math.min((index + 1) * BLOCK_SIZE, columns)
-      block.set(values.subarray(row * columns + index * BLOCK_SIZE, row * columns + end))
+      const block = new Float32Array(blockSize)
+      const end = Math.min((index + 1) * blockSize, columns)
+      block.set(values.subarray(row * columns + index * blockSize, row * columns + end))
       const grid = find(block, rounding.steps[dtype], rounding.fitsScale)
       target.scales[row * bytes.numBlocks + index] = grid.scale
       if (hasZeroPoints) {
         target.zeroPoints[row * bytes.zeroPoints + (index >> 1)]! |= grid.zeroPoint << (index & 1 ? 4 : 0)
       }
       const codes = codesOf(block, grid, bits === 4 ? [0, 15] : [1, 255])
-      const start = row * bytes.codes + (index * BLOCK_SIZE * bits) / 8
+      const start = row * bytes.codes + (index * blockSize * bits) / 8
       if (bits === 8) target.codes.set(codes, start)
       else for (const [i, code] of codes.entries()) target.codes[start + (i >> 1)]! |= code << (i & 1 ? 4 : 0)
     }
@@ -111,7 +112,7 @@ function codeOf(value: number, inverse: number, zeroPoint: number, [least, most]
 /** Σ a * b: every fourth pair in float32, then the four sums in float64. */
 function sum(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const lanes = new Float32Array(4)
-  for (let i = 0; i < BLOCK_SIZE; i++) lanes[i % 4] = lanes[i % 4]! + fround(a[i]! * b[i]!)
+  for (let i = 0; i < a.length; i++) lanes[i % 4] = lanes[i % 4]! + fround(a[i]! * b[i]!)
   return lanes[0]! + lanes[1]! + (lanes[2]! + lanes[3]!)
 }
 

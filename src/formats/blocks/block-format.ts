@@ -1,5 +1,15 @@
-/** Weights in blocks of small integers that share a scale, as ONNX Runtime's `MatMulNBits` reads them. */
-export type BlockDType = 'q8' | 'q4'
+/**
+ * Weights in blocks of small integers that share a scale: q8 and q4 as ONNX Runtime's `MatMulNBits` reads them, int8 with
+ * one scale a row as `DynamicQuantizeMatMul` does.
+ */
+export type BlockDType = 'q8' | 'q4' | 'int8'
+
+const blockDTypes: readonly string[] = ['q8', 'q4', 'int8'] satisfies readonly BlockDType[]
+
+/** Is a stored type one in blocks? */
+export function isBlockDType(dtype: string): dtype is BlockDType {
+  return blockDTypes.includes(dtype)
+}
 
 /** Consecutive weights of one row that share a scale. A row whose length is no multiple is padded with zeros. */
 export const BLOCK_SIZE = 32
@@ -11,6 +21,8 @@ export interface BlockFormat {
   readonly hasZeroPoints: boolean
   /** The code that stands for 0 where none is stored. */
   readonly defaultZeroPoint: number
+  /** Is a row one block, without padding? Otherwise blocks have BLOCK_SIZE weights. */
+  readonly isRowWise: boolean
 }
 
 /**
@@ -18,8 +30,9 @@ export interface BlockFormat {
  * a weight it lowers the mean squared error by 8 % against the symmetric form with the same search.
  */
 export const blockFormats: Readonly<Record<BlockDType, BlockFormat>> = {
-  q8: { bits: 8, hasZeroPoints: false, defaultZeroPoint: 128 },
-  q4: { bits: 4, hasZeroPoints: true, defaultZeroPoint: 8 },
+  q8: { bits: 8, hasZeroPoints: false, defaultZeroPoint: 128, isRowWise: false },
+  q4: { bits: 4, hasZeroPoints: true, defaultZeroPoint: 8, isRowWise: false },
+  int8: { bits: 8, hasZeroPoints: false, defaultZeroPoint: 128, isRowWise: true },
 }
 
 /** Bytes that one row takes in each of the three arrays of a matrix. */
@@ -35,7 +48,8 @@ export interface BlockRowBytes {
 
 /** @param columns - weights of a row, without padding */
 export function blockRowBytes(dtype: BlockDType, columns: number, blockSize = BLOCK_SIZE): BlockRowBytes {
-  const { bits, hasZeroPoints } = blockFormats[dtype]
+  const { bits, hasZeroPoints, isRowWise } = blockFormats[dtype]
+  if (isRowWise) return { numBlocks: 1, codes: columns, scales: 4, zeroPoints: 0 }
   const numBlocks = Math.ceil(columns / blockSize)
   return {
     numBlocks,
@@ -60,13 +74,13 @@ export function dequantizeRows(
   rows: number,
   columns: number,
 ): Float32Array {
-  const { bits, hasZeroPoints, defaultZeroPoint } = blockFormats[dtype]
+  const { bits, hasZeroPoints, defaultZeroPoint, isRowWise } = blockFormats[dtype]
   const bytes = blockRowBytes(dtype, columns)
   const codeAt = bits === 4 ? nibble : byte
   const values = new Float32Array(rows * columns)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const block = Math.floor(column / BLOCK_SIZE)
+      const block = isRowWise ? 0 : Math.floor(column / BLOCK_SIZE)
       const zeroPoint = hasZeroPoints
         ? codeAt(stored.zeroPoints, row * bytes.zeroPoints, block)
         : defaultZeroPoint

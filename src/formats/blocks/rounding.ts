@@ -18,9 +18,9 @@ export const roundings = {
    * normally distributed weights q4 has 8.1 % less mean squared error than by minimum and maximum, q8 3.6 %. More tries
    * gain little: 17 and 18.5 steps nothing, seven tries from 13.5 to 17 another 1.4 %.
    */
-  search: { steps: { q8: [127], q4: [14, 15, 16] }, fitsScale: true },
+  search: { steps: { int8: [127], q8: [127], q4: [14, 15, 16] }, fitsScale: true },
   /** The range of the block from minimum to maximum in equal steps; what most converters do. Here for comparison. */
-  'min-max': { steps: { q8: [127], q4: [15] }, fitsScale: false },
+  'min-max': { steps: { int8: [127], q8: [127], q4: [15] }, fitsScale: false },
 } as const satisfies Readonly<Record<string, Rounding>>
 
 export type RoundingName = keyof typeof roundings

@@ -1,4 +1,4 @@
-import { BLOCK_SIZE, type BlockDType, blockFormats, blockRowBytes } from './block-format.js'
+import { BLOCK_SIZE, type BlockDType, blockFormats, blockRowBytes, isBlockDType } from './block-format.js'
 import { convertRowsWasm } from './convert-rows-wasm.js'
 import type { Rounding } from './rounding.js'
 
@@ -42,6 +42,7 @@ interface Kernels {
   quantizeRow8(
     values: number,
     numBlocks: number,
+    blockBytes: number,
     steps: number,
     fitsScale: boolean,
     codes: number,
@@ -82,7 +83,7 @@ export class RowConverter {
    * points. Undefined if a value is not finite, or too large for float16.
    */
   convert(task: RowsTask): readonly Uint8Array<ArrayBuffer>[] | undefined {
-    return task.to === 'q4' || task.to === 'q8' ? this.toBlocks(task, task.to) : this.toFloats(task, task.to)
+    return isBlockDType(task.to) ? this.toBlocks(task, task.to) : this.toFloats(task, task.to)
   }
 
   private toFloats(task: RowsTask, to: RowFloat): readonly Uint8Array<ArrayBuffer>[] | undefined {
@@ -110,6 +111,7 @@ export class RowConverter {
     this.write(stepsPlace!, new Uint8Array(steps.buffer))
     const { widenRow, quantizeRow4, quantizeRow8 } = this.kernels
     const { numBlocks } = bytes
+    const blockBytes = (widenedColumns(columns) / (blockFormats[to].isRowWise ? 1 : numBlocks)) * 4
     const from = floats[task.from]
     for (let row = 0; row < rows; row++) {
       const start = source + row * task.storedColumns * from.bytes
@@ -117,7 +119,7 @@ export class RowConverter {
       const rowCodes = codes! + row * bytes.codes
       const rowScales = scales! + row * bytes.scales
       if (blockFormats[to].bits === 8) {
-        quantizeRow8(values!, numBlocks, steps[0]!, rounding.fitsScale, rowCodes, rowScales)
+        quantizeRow8(values!, numBlocks, blockBytes, steps[0]!, rounding.fitsScale, rowCodes, rowScales)
       } else {
         const rowZeros = zeroPoints! + row * bytes.zeroPoints
         const grid = [stepsPlace!, steps.length, rounding.fitsScale] as const
@@ -130,7 +132,7 @@ export class RowConverter {
 
   /** Put the rows into the memory, with room for one widened row and for arrays of these lengths behind them. */
   private place({ bytes, columns }: RowsTask, lengths: readonly number[]): readonly number[] {
-    const widened = Math.ceil(columns / BLOCK_SIZE) * BLOCK_SIZE * 4
+    const widened = widenedColumns(columns) * 4
     const places: number[] = []
     let end = FIRST_BYTE
     for (const length of [bytes.byteLength, widened, ...lengths]) {
@@ -151,4 +153,9 @@ export class RowConverter {
   private copy(place: number, length: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.kernels.memory.buffer, place, length).slice()
   }
+}
+
+/** A widened row has whole blocks. */
+function widenedColumns(columns: number): number {
+  return Math.ceil(columns / BLOCK_SIZE) * BLOCK_SIZE
 }

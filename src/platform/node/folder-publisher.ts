@@ -135,7 +135,9 @@ class NodeDataFile implements DataFileWriter {
   }
 
   async finish(): Promise<string> {
-    await this.sync()
+    // the disk works while the processor hashes
+    const synced = this.sync()
+    synced.catch(() => {}) // reported below, where it is awaited
     const hash = createHash('sha256')
     for await (const piece of this.handle.createReadStream({
       start: 0,
@@ -143,6 +145,7 @@ class NodeDataFile implements DataFileWriter {
       highWaterMark: 1 << 20,
     }))
       hash.update(piece)
+    await synced
     await this.handle.chmod(0o444).catch(cause => failWriting(this.path, cause))
     await this.handle.sync().catch(cause => failWriting(this.path, cause))
     await this.close()

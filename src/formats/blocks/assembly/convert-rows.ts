@@ -100,9 +100,9 @@ function factorOf(size: f64): f64 {
   return size < LEAST ? ENLARGED : size > MOST ? REDUCED : 1
 }
 
-function scaleBlock(block: usize, factor: f32): void {
+function scaleBlock(block: usize, end: usize, factor: f32): void {
   const factors = f32x4.splat(factor)
-  for (let at = block; at < block + BLOCK_BYTES; at += 16) v128.store(at, f32x4.mul(v128.load(at), factors))
+  for (let at = block; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), factors))
 }
 
 /** (lane 0 + lane 1) + (lane 2 + lane 3) in float64. */
@@ -201,7 +201,7 @@ export function quantizeRow4(
     let range = greatestOf(high) - min
     const factor = factorOf(range)
     if (factor !== 1) {
-      scaleBlock(block, <f32>factor)
+      scaleBlock(block, block + BLOCK_BYTES, <f32>factor)
       min *= factor
       range *= factor
     }
@@ -249,10 +249,11 @@ function bytesOf(block: usize, inverse: v128, zero: v128, least: f32, most: f32)
   return v128.narrow<u16>(v128.narrow<i32>(a, b), v128.narrow<i32>(c, d))
 }
 
-/** Blocks of 32 with 8 bits around 128. */
+/** Blocks with 8 bits around 128. `blockBytes`: of a block as float32, a multiple of 128. */
 export function quantizeRow8(
   values: usize,
   numBlocks: i32,
+  blockBytes: usize,
   steps: f64,
   fitsScale: bool,
   codes: usize,
@@ -260,14 +261,14 @@ export function quantizeRow8(
 ): void {
   const zeros = f32x4.splat(WHOLE + 128)
   for (let index: i32 = 0; index < numBlocks; index++) {
-    const block = values + <usize>index * BLOCK_BYTES
+    const block = values + <usize>index * blockBytes
+    const end = block + blockBytes
     let sizes = f32x4.splat(0)
-    for (let at = block; at < block + BLOCK_BYTES; at += 16)
-      sizes = f32x4.pmax(sizes, f32x4.abs(v128.load(at)))
+    for (let at = block; at < end; at += 16) sizes = f32x4.pmax(sizes, f32x4.abs(v128.load(at)))
     let largest = greatestOf(sizes)
     const factor = factorOf(largest)
     if (factor !== 1) {
-      scaleBlock(block, <f32>factor)
+      scaleBlock(block, end, <f32>factor)
       largest *= factor
     }
     let best: f64 = 0
@@ -275,7 +276,7 @@ export function quantizeRow8(
       const inverses = f32x4.splat(<f32>(steps / largest))
       let xq = f32x4.splat(0)
       let qq = f32x4.splat(0)
-      for (let at = block; at < block + BLOCK_BYTES; at += 16) {
+      for (let at = block; at < end; at += 16) {
         const x = v128.load(at)
         const q = f32x4.sub(f32x4.add(f32x4.mul(x, inverses), zeros), zeros)
         xq = f32x4.add(xq, f32x4.mul(x, q))
@@ -286,8 +287,10 @@ export function quantizeRow8(
     const scale = <f32>(best / factor)
     store<f32>(scales + ((<usize>index) << 2), scale)
     const inverses = inversesOf(scale, factor)
-    const target = codes + ((<usize>index) << 5)
-    v128.store(target, bytesOf(block, inverses, zeros, 1, 255))
-    v128.store(target, bytesOf(block + 64, inverses, zeros, 1, 255), 16)
+    let target = codes + ((<usize>index * blockBytes) >> 2)
+    for (let at = block; at < end; at += 64) {
+      v128.store(target, bytesOf(at, inverses, zeros, 1, 255))
+      target += 16
+    }
   }
 }
