@@ -92,7 +92,8 @@ export class DraftedSteps implements TokenSteps {
 
   private async run(tokenId: number): Promise<void> {
     this.budget.onToken()
-    const draft = this.guess()
+    // a run of several tokens takes them by id, and so no barred one
+    const draft = this.options.barredIds.has(tokenId) ? [] : this.guess()
     if (draft.length === 0) {
       this.rows = await this.state.step(tokenId)
       return

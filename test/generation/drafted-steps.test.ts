@@ -160,6 +160,14 @@ describe('drafted steps', () => {
     expect(state.ids).toEqual([...PROMPT, 4, 5, 6])
   })
 
+  test('run a barred token alone: it can be generated, but not be fed by its id among others', async () => {
+    const { state } = await prefilled(repeating, 100)
+    const steps = drafted(state, { source: source(() => [5, 6]) })
+    await steps.step(STOP_ID)
+    expect(state.ids).toEqual([...PROMPT, STOP_ID])
+    expect(steps.counts.draftTokens).toBe(0)
+  })
+
   test('can be taken back at any time', async () => {
     const { state } = await prefilled(repeating, 100)
     const steps = drafted(state, { source: source(() => [5, 6, 4]) })
