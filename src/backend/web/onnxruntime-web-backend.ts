@@ -13,21 +13,27 @@ export interface DataFile {
   readonly data: Blob
 }
 
+/** A graph with its weights at hand. */
+export interface LocatedGraph {
+  readonly model: Uint8Array
+  readonly data: readonly DataFile[]
+}
+
 /** What a backend in the browser is made of. */
 export interface WebBackendParts {
   /** A graphics device and the build that computes on it. Absent: WASM only. */
   readonly gpu?: { readonly ort: OrtModule; readonly device: GpuDevice } | undefined
   /** Fetches the build for WASM. Those for WebGPU have WASM too, but not for all types: bfloat16 is missing (1.30.0). */
   readonly loadWasm: () => Promise<OrtModule>
-  /** Finds the weights of a graph. */
-  readonly dataFiles: (graph: GraphSource) => Promise<readonly DataFile[]>
+  /** Finds the weights of a graph, in a form that the device takes. */
+  readonly locate: (graph: GraphSource, device: Device) => Promise<LocatedGraph>
 }
 
 /** One call at a time in this thread: a build of the engine has one heap and one stack, whatever the number of sessions. */
 const turns = new SerialRuns()
 
 /** ONNX Runtime's build for browsers. Sessions on WASM compute in the calling thread. */
-export function createWebBackend({ gpu, loadWasm, dataFiles }: WebBackendParts): Backend {
+export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Backend {
   const devices: readonly Device[] = gpu ? ['webgpu', 'wasm'] : ['wasm']
   let wasm: Promise<OrtModule> | undefined
   const builds: Partial<Record<Device, () => Promise<OrtModule>>> = {
@@ -41,15 +47,16 @@ export function createWebBackend({ gpu, loadWasm, dataFiles }: WebBackendParts):
     const ort = await builds[device]!()
     const toTensor = ({ type, data, dims }: BackendTensor) =>
       new ort.Tensor(type as never, data as never, dims)
+    const { model, data } = await locate(graph, device)
     try {
-      const session = await ort.InferenceSession.create(graph.model, {
+      const session = await ort.InferenceSession.create(model, {
         executionProviders: device === 'webgpu' ? [{ name: 'webgpu', device: gpu?.device }] : ['wasm'],
         graphOptimizationLevel: 'all',
         // as in Node: here the past has another shape at every step
         enableMemPattern: false,
         // the console is the application's; what goes wrong comes as an error anyway
         logSeverityLevel: 4,
-        externalData: await dataFiles(graph),
+        externalData: data,
       })
       return new OrtSession(session, toTensor, graph.name)
     } catch (cause) {

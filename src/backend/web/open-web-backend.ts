@@ -22,7 +22,7 @@ export interface WebBackendOptions {
  */
 export async function openWebBackend(
   options: WebBackendOptions,
-  dataFiles: WebBackendParts['dataFiles'],
+  locate: WebBackendParts['locate'],
 ): Promise<Backend> {
   const { device = 'auto', numThreads, wasmPaths, onWarning } = options
   const load: LoadBuild = async build => {
@@ -32,9 +32,9 @@ export async function openWebBackend(
     ort.env.wasm.numThreads = browser.crossOriginIsolated ? (numThreads ?? defaultThreads()) : 1
     return ort
   }
-  const onWasm = createWebBackend({ loadWasm: () => load('wasm'), dataFiles })
+  const onWasm = createWebBackend({ loadWasm: () => load('wasm'), locate })
   if (device !== 'auto' && device !== 'webgpu') return onWasm
-  const tried = await tryGpu(device === 'webgpu', load, dataFiles)
+  const tried = await tryGpu(device === 'webgpu', load, locate)
   if (typeof tried !== 'string') return tried
   if (device === 'webgpu') {
     throw new NVLMError('BACKEND_UNAVAILABLE', `device "webgpu": ${tried}`, {
@@ -51,14 +51,14 @@ type LoadBuild = (build: OrtBuild) => Promise<OrtModule>
 async function tryGpu(
   mayBeSoftware: boolean,
   load: LoadBuild,
-  dataFiles: WebBackendParts['dataFiles'],
+  locate: WebBackendParts['locate'],
 ): Promise<Backend | string> {
   const device = await openGpu(mayBeSoftware)
   if (typeof device === 'string') return device
   const ort = await load(gpuBuild())
-  const backend = createWebBackend({ gpu: { ort, device }, loadWasm: () => load('wasm'), dataFiles })
+  const backend = createWebBackend({ gpu: { ort, device }, loadWasm: () => load('wasm'), locate })
   // the same build has WASM too: no other is fetched for the check
-  const trusted = createWebBackend({ loadWasm: async () => ort, dataFiles })
+  const trusted = createWebBackend({ loadWasm: async () => ort, locate })
   const disagreement = await findDisagreement(
     { backend, device: 'webgpu' },
     { backend: trusted, device: 'wasm' },

@@ -40,6 +40,14 @@ export class ProtobufWriter {
     return this
   }
 
+  /** A field that is encoded already, its tag included. */
+  raw(field: Uint8Array): this {
+    this.reserve(field.length)
+    this.bytes.set(field, this.length)
+    this.length += field.length
+    return this
+  }
+
   /** Field of wire type 2: UTF-8 text. */
   string(field: number, value: string): this {
     return this.bytesField(field, encoder.encode(value))

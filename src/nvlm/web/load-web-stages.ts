@@ -1,7 +1,5 @@
-import type { GraphSource } from '../../backend/backend.js'
-import type { DataFile } from '../../backend/web/onnxruntime-web-backend.js'
+import type { Device, GraphSource } from '../../backend/backend.js'
 import { openWebBackend } from '../../backend/web/open-web-backend.js'
-import { externalFiles } from '../../formats/onnx/external-files.js'
 import type { BlobFiles } from '../../platform/web/blob-files.js'
 import { folderUrl } from '../../platform/web/url-paths.js'
 import { webPlatform } from '../../platform/web/web-platform.js'
@@ -10,6 +8,7 @@ import { openStages } from '../open-stages.js'
 import { chooseDevice, parseStageOptions, type StageOptions } from '../stage-options.js'
 import type { Stages } from '../stages.js'
 import { fetchModel } from './fetch-model.js'
+import { locateGraph } from './graph-files.js'
 import type { WebSettings } from './web-options.js'
 
 /**
@@ -25,12 +24,9 @@ export async function loadWebStages(
   const { backend, onProgress, onWarning, signal, device = 'auto', numThreads } = parseStageOptions(options)
   const folder = folderUrl(url)
   let files: BlobFiles | undefined
-  const findData = async (graph: GraphSource): Promise<readonly DataFile[]> => {
-    const paths = [...externalFiles(graph.model)]
-    return paths.map(path => ({ path, data: files!.blob(files!.join(graph.dataFolder, path)) }))
-  }
+  const locate = (graph: GraphSource, device: Device) => locateGraph(files!, graph, device)
   // first, so that nothing is fetched for a device that is not there
-  const chosen = backend ?? (await openWebBackend({ device, numThreads, wasmPaths, onWarning }, findData))
+  const chosen = backend ?? (await openWebBackend({ device, numThreads, wasmPaths, onWarning }, locate))
   chooseDevice(device, chosen)
   files = await fetchModel(folder, { cache, headers, onProgress, onWarning, signal })
   const host = { platform: webPlatform(files), backend: chosen }

@@ -1,4 +1,4 @@
-import type { Backend, Session } from '../../../src/backend/backend.js'
+import type { Backend, GraphSource, Session } from '../../../src/backend/backend.js'
 import { openWebBackend } from '../../../src/backend/web/open-web-backend.js'
 import type { FloatTensor } from '../../../src/core/tensor.js'
 import type { Stages } from '../../../src/nvlm/stages.js'
@@ -20,8 +20,9 @@ let backend: Promise<Backend> | undefined
 const devices = watchDevices()
 
 function openBackend(): Promise<Backend> {
-  backend ??= openWebBackend({ device: 'gpu' in navigator ? 'webgpu' : 'wasm' }, async () => []).catch(() =>
-    openWebBackend({ device: 'wasm' }, async () => []),
+  const locate = async ({ model }: GraphSource) => ({ model, data: [] })
+  backend ??= openWebBackend({ device: 'gpu' in navigator ? 'webgpu' : 'wasm' }, locate).catch(() =>
+    openWebBackend({ device: 'wasm' }, locate),
   )
   return backend
 }
