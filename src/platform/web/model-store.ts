@@ -132,8 +132,9 @@ class HandleSink implements DownloadSink {
   append(bytes: Uint8Array): void {
     try {
       const written = this.handle.write(bytes, { at: this.size })
+      // when the room ran out, Chromium 156 was seen to answer with another, larger number in place of an error
+      if (written !== bytes.byteLength) throw new Error(`${bytes.byteLength} bytes were not written whole`)
       this.size += written
-      if (written < bytes.byteLength) throw new Error(`${written} of ${bytes.byteLength} bytes were written`)
     } catch (cause) {
       throw noRoom(cause)
     }
