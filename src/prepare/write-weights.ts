@@ -93,6 +93,8 @@ class WeightWriterRun {
 
   async close(): Promise<void> {
     await this.saving
+    // what was finished when the run was stopped is kept; why it was stopped matters more than whether that succeeds
+    if (this.failure === undefined) await this.save().catch(() => {})
     for (const target of this.targets.values()) await target.close()
     for (const source of this.sources.values()) await source.then(file => file.close()).catch(() => {})
   }
