@@ -36,7 +36,9 @@ describe('agrees with JSON.parse', () => {
           expect(() => parse(text)).toThrow(NVLMError)
           return
         }
-        expect(parse(text)).toEqual(expected)
+        // JSON.parse makes infinity of a number like 1e3000; here it is refused, see the traps
+        if (/e\d{3}/.test(text) && holdsInfinity(expected)) expect(() => parse(text)).toThrow('too large')
+        else expect(parse(text)).toEqual(expected)
       }),
       { numRuns: 5000 },
     )
@@ -54,6 +56,11 @@ describe('agrees with JSON.parse', () => {
     ],
   ])('on %s', text => expect(parse(text)).toEqual(JSON.parse(text)))
 })
+
+function holdsInfinity(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === Infinity || value === -Infinity
+  return Object.values(value).some(holdsInfinity)
+}
 
 const traps: readonly (readonly [string, string | Uint8Array, RegExp])[] = [
   ['nothing', '', /unexpected end/],
