@@ -11,9 +11,16 @@ const builtLibrary: Plugin = {
 }
 
 export default defineConfig({
-  entry: ['make', 'run', 'contestant-process', 'part-process', 'layers-72b', 'convert', 'format-steps'].map(
-    name => `test/bench/${name}.ts`,
-  ),
+  entry: [
+    'make',
+    'run',
+    'contestant-process',
+    'part-process',
+    'layers-72b',
+    'convert',
+    'format-steps',
+    'profile',
+  ].map(name => `test/bench/${name}.ts`),
   outDir: 'test/bench/dist',
   format: ['esm'],
   platform: 'node',
