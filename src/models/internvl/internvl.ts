@@ -3,17 +3,9 @@ import { parseFields } from '../config-fields.js'
 import { officialNames } from '../intern-vit-names.js'
 import { languageModelOfArchitecture } from '../language-models.js'
 import type { ModelDefinition } from '../model-definition.js'
-import { type VisionTraits, visionConfig, visionLanguageFields } from '../vision-config.js'
+import { visionConfig, visionLanguageFields } from '../vision-config.js'
 import { internvlPromptFormat } from './prompt.js'
-
-/** @see OpenGVLab/InternVL `internvl_chat/internvl/model/internvl_chat/modeling_internvl_chat.py` */
-const traits: VisionTraits = {
-  numDummyHeads: 0,
-  interpolatesPositions: true,
-  followsNormFields: true,
-  projectorHasBias: true,
-  projectorIntermediateSize: decoder => decoder.hiddenSize,
-}
+import { internvlVisionTraits } from './vision-traits.js'
 
 /** InternVL 2, 2.5 and 3 as OpenGVLab publishes them. */
 export const internvl: ModelDefinition = {
@@ -27,7 +19,7 @@ export const internvl: ModelDefinition = {
     const llmSource = `${source}: llm_config`
     const languageModel = languageModelOfArchitecture(fields.llm_config, llmSource)
     const decoder = languageModel.parseConfig(fields.llm_config, llmSource)
-    const vision = visionConfig(fields, decoder, traits, source)
+    const vision = visionConfig(fields, decoder, internvlVisionTraits, source)
     return {
       family: 'internvl',
       decoder,

@@ -4,8 +4,9 @@ import type { MlpProjectorNames } from '../../graph/towers/mlp-projector.js'
 import { optional, parseFields, requireSetting, size } from '../config-fields.js'
 import { languageModelOfType } from '../language-models.js'
 import type { LanguageModel, ModelDefinition, WeightNames } from '../model-definition.js'
-import { type VisionTraits, visionConfig, visionTowerFields } from '../vision-config.js'
+import { visionConfig, visionTowerFields } from '../vision-config.js'
 import { internvlNativePromptFormat } from './prompt.js'
+import { internvlVisionTraits } from './vision-traits.js'
 
 /** Both sides of a square, or one number for both. */
 const side = z
@@ -42,14 +43,6 @@ const preprocessorFields = z.object({
   min_patches: optional(size.max(1000), 1),
   max_patches: optional(size.max(1000), 12),
 })
-
-const traits: VisionTraits = {
-  numDummyHeads: 0,
-  interpolatesPositions: true,
-  followsNormFields: true,
-  projectorHasBias: true,
-  projectorIntermediateSize: decoder => decoder.hiddenSize,
-}
 
 /** InternVL as transformers has it built in: the checkpoints whose names end in `-hf`. */
 export const internvlNative: ModelDefinition = {
@@ -90,7 +83,7 @@ export const internvlNative: ModelDefinition = {
       max_dynamic_patch: limits.max_patches,
       use_thumbnail: true,
     } as const
-    const vision = visionConfig(official, decoder, traits, source)
+    const vision = visionConfig(official, decoder, internvlVisionTraits, source)
     return {
       family: 'internvl-hf',
       decoder,
