@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { maxAbsDiff, readGolden, readTensor } from '../support/official-golden.js'
-import { fromWire } from './page-backend.js'
+import { decodeTensor } from './page/wire.js'
 import { prepareModels } from './prepare-models.js'
 import { startBench, type TestPage, type WebBench } from './test-page.js'
 
@@ -42,10 +42,10 @@ describe.each(['nvlmd-tiny-fp32', 'internvl-tiny-fp32'])('the layers of %s on WA
       const paths = images.map(image => `/golden/${image}`)
       const embeds = await page.call('embed', stages, paths, maxTiles)
       if (tensors.features) {
-        const features = embeds.flatMap(wire => [...(fromWire(wire).data as Float32Array)])
+        const features = embeds.flatMap(wire => [...(decodeTensor(wire).data as Float32Array)])
         expect(maxAbsDiff(features, tensor(tensors.features))).toBeLessThanOrEqual(TOLERANCE.features)
       }
-      const logits = fromWire(await page.call('prefill', stages, inputIds, embeds)).data as Float32Array
+      const logits = decodeTensor(await page.call('prefill', stages, inputIds, embeds)).data as Float32Array
       expect(maxAbsDiff(logits, tensor(tensors.lastLogits))).toBeLessThanOrEqual(TOLERANCE.logits)
     },
   )
