@@ -95,7 +95,8 @@ describe('in a page, on WASM', () => {
       expect(again.result.tokenIds).toHaveLength(2)
     })
 
-    test('leaves the page free: no task is longer than 50 ms', async () => {
+    // time on the wall: a machine that does other things may stretch one task in one run, but not the same in three
+    test('leaves the page free: no task is longer than 50 ms', { retry: 2 }, async () => {
       const messages = [{ role: 'user', content: 'A long question. '.repeat(100) }]
       const { longestTask } = await page.call('ask', model, { messages, maxTokens: 60 })
       expect(longestTask).toBe(0)
