@@ -4,8 +4,8 @@ import { emptyResult } from '../../src/nvlm/empty-result.js'
 import type { GenerateResult, RunHooks } from '../../src/nvlm/engine-client.js'
 import { Generation } from '../../src/nvlm/generation.js'
 import type { StreamPart } from '../../src/nvlm/stream-parts.js'
+import { heapBytes } from '../support/heap-bytes.js'
 import { FakeStages, nextTurn } from './fake-stages.js'
-import { heapBytes } from './heap-bytes.js'
 
 const { info } = new FakeStages()
 const PIECES = ['“one', ' zwei”', ' 三']
