@@ -9,7 +9,7 @@ import { buildForNode } from '../nvlm/build-for-node.js'
 import { checkpointFolder } from '../support/official-golden.js'
 import type { Job } from './killable-prepare.js'
 
-/** Kills of each kind; `NVLM_KILLS=100 npx vitest run test/prepare/prepare-killed.test.ts` for 200 in all. */
+/** Kills of each dtype; `NVLM_KILLS=200 npx vitest run test/prepare/prepare-killed.test.ts` for 600 in all, about 4 minutes. */
 const NUM_KILLS = Number(process.env.NVLM_KILLS ?? 10)
 
 const folder = mkdtempSync(join(tmpdir(), 'nvlm-killed-'))
@@ -50,7 +50,7 @@ function contents(out: string): ReadonlyMap<string, string> {
   return new Map(readdirSync(out).map(name => [name, readFileSync(join(out, name)).toString('base64')]))
 }
 
-test.each(['fp32', 'q4'])(
+test.each(['fp32', 'q8', 'q4'])(
   'a kill at any moment of preparing %s leaves no folder or a whole one, and the next run goes on',
   async dtype => {
     const whole = join(folder, `whole-${dtype}`)
