@@ -43,6 +43,7 @@ export default defineConfig([
   { ...shared, entry: { node: 'src/node.ts' }, format: ['esm', 'cjs'], dts: true, shims: true },
   { ...shared, entry: { otel: 'src/otel.ts' }, format: ['esm', 'cjs'], dts: true },
   { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
+  { ...shared, entry: { 'engine-process': 'src/nvlm/worker/engine-process.ts' }, format: ['esm'] },
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },
   web,
   { ...shared, entry: { web: 'src/web.ts' }, format: ['esm'], dts: { only: true } },

@@ -32,7 +32,14 @@ export type { CacheOptions } from './nvlm/cache-options.js'
 export { type ChatInput, type ChatOptions, ChatSession, type SendOptions } from './nvlm/chat-session.js'
 export type { DeviceFit } from './nvlm/device-fit.js'
 export type { DownloadOptions } from './nvlm/download-model.js'
-export type { FinishReason, GenerateResult, ImageEmbeddings, Timings, Usage } from './nvlm/engine-client.js'
+export type {
+  EngineStatus,
+  FinishReason,
+  GenerateResult,
+  ImageEmbeddings,
+  Timings,
+  Usage,
+} from './nvlm/engine-client.js'
 export type { FilterContext, FilteredMessages, GenerationFilter } from './nvlm/filters.js'
 export { frameParts } from './nvlm/frame-parts.js'
 export type { GenerateOptions, PromptOptions } from './nvlm/generate-options.js'

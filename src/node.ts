@@ -34,7 +34,10 @@ export const defaultModelFolder: string = fileURLToPath(
   new URL('../examples/models/nvlm-tiny', import.meta.url),
 )
 
-const runtime = nodeEngineRuntime(new URL('./engine-worker.js', import.meta.url))
+const runtime = nodeEngineRuntime(
+  new URL('./engine-worker.js', import.meta.url),
+  new URL('./engine-process.js', import.meta.url),
+)
 const convertWorkerUrl = new URL('./convert-worker.js', import.meta.url)
 const { platform } = nodeHost
 const sourceHost: SourceHost = { hub, prepare: prepareFolderHere }

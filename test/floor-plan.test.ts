@@ -31,8 +31,8 @@ const NODE_PLACES = [
   'nvlm/worker/',
 ]
 
-/** Worker code is no platform of its own: it may have threads and nothing else of Node. */
-const WORKER_MODULES = ['node:worker_threads']
+/** Worker code is no platform of its own: it may have threads and processes, and nothing else of Node. */
+const WORKER_MODULES = ['node:worker_threads', 'node:child_process']
 
 /** Packages tied to a platform, and the one folder that may name each. */
 const PACKAGE_PLACES: Readonly<Record<string, string>> = {

@@ -165,9 +165,21 @@ export interface EngineCalls {
   embedImages: { readonly request: EmbedRequest; readonly value: ImageEmbeddings }
 }
 
+/** How an engine is that can end and start again. */
+export interface EngineStatus {
+  /** `failed`: it ended and could not be started; that is tried again. */
+  readonly state: 'ready' | 'starting' | 'failed'
+  /** How often it was started again. */
+  readonly numRestarts: number
+  /** Of the process that it runs in. */
+  readonly pid: number | undefined
+}
+
 /** Runs requests, beginning in the order they came: in this thread, or in another one. */
 export interface EngineClient {
   readonly info: ModelInfo
+  /** Absent where the engine lives and dies with this process. */
+  readonly status?: EngineStatus | undefined
   /**
    * Queue a request and run it.
    *

@@ -1,3 +1,4 @@
+import { NVLMError } from '../core/errors.js'
 import type { EngineClient } from './engine-client.js'
 import type { EngineStages } from './engine-stages.js'
 import {
@@ -8,6 +9,9 @@ import {
 } from './load-options.js'
 import type { StageOptions } from './stage-options.js'
 
+/** Ten minutes: a chunk of a prompt takes a 7B model on two slow cores about one. */
+const DEFAULT_STALL_TIMEOUT_MS = 600_000
+
 /** What watches over loading. */
 export type LoadHooks = Pick<StageOptions, 'onProgress' | 'onWarning' | 'signal'>
 
@@ -15,6 +19,15 @@ export type LoadHooks = Pick<StageOptions, 'onProgress' | 'onWarning' | 'signal'
 export interface EngineRuntime {
   loadStages(folder: string, options: StageOptions): Promise<EngineStages>
   startWorker(folder: string, settings: EngineSettings, hooks: LoadHooks): Promise<EngineClient>
+  /** Absent where there are no processes. */
+  readonly startProcess?:
+    | ((
+        folder: string,
+        settings: EngineSettings,
+        hooks: LoadHooks,
+        stallTimeoutMs: number,
+      ) => Promise<EngineClient>)
+    | undefined
   /** See `EngineOptions`. */
   readonly nextTurn: () => Promise<void>
 }
@@ -29,9 +42,18 @@ export async function loadEngine(
   options: Omit<LoadOptions, keyof SurroundingOptions>,
   runtime: EngineRuntime,
 ): Promise<EngineClient> {
-  const { worker, backend, onProgress, onWarning, signal, ...settings } = parseLoadOptions(options)
+  const { worker, stallTimeoutMs, backend, onProgress, onWarning, signal, ...settings } =
+    parseLoadOptions(options)
   signal?.throwIfAborted()
   const hooks = { onProgress, onWarning, signal }
+  if (worker === 'process') {
+    if (!runtime.startProcess) {
+      throw new NVLMError('INVALID_OPTION', 'load: option "worker": there are no processes here', {
+        hint: 'Leave it out: the engine runs in a thread of its own.',
+      })
+    }
+    return runtime.startProcess(folder, settings, hooks, stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS)
+  }
   if (worker) return runtime.startWorker(folder, settings, hooks)
   const { concurrency, visionCache, prefixCache, ...stageSettings } = settings
   const stages = await runtime.loadStages(folder, { ...stageSettings, backend, ...hooks })

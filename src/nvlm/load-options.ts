@@ -22,8 +22,16 @@ export interface LoadOptions extends StageOptions, CacheOptions, SurroundingOpti
   /**
    * Run the model in a thread of its own, so that this thread's event loop stays free. Default true, and false with
    * a `backend`, which can't move to another thread.
+   *
+   * `process` (Node only): in a process of its own, which is started again when it dies. A fault in native code then ends
+   * the requests that run, with ENGINE_FAILED, and not this process.
    */
-  readonly worker?: boolean | undefined
+  readonly worker?: boolean | 'process' | undefined
+  /**
+   * With `worker: 'process'`: ms of silence after which an engine that has something to do is killed. Default 600000. A
+   * large model on a slow device must get through one picture tile or prompt chunk in this time.
+   */
+  readonly stallTimeoutMs?: number | undefined
   /**
    * Most generations that run at once; the others wait in line. Default 1.
    *
@@ -41,7 +49,8 @@ export type EngineSettings = StageSettings & CacheOptions & Pick<LoadOptions, 'c
 
 const loadSchema = stageOptionsSchema
   .extend({
-    worker: z.boolean('expected true or false').optional(),
+    worker: z.union([z.boolean(), z.literal('process')], 'expected true, false or "process"').optional(),
+    stallTimeoutMs: z.int('expected an integer').min(100, 'expected 100 or more').optional(),
     concurrency: z
       .int('expected an integer')
       .min(1, 'expected 1 to 1000')
@@ -59,12 +68,17 @@ const loadSchema = stageOptionsSchema
  *
  * @throws {NVLMError} INVALID_OPTION
  */
-export function parseLoadOptions(options: LoadOptions): LoadOptions & { readonly worker: boolean } {
+export function parseLoadOptions(options: LoadOptions): LoadOptions & Required<Pick<LoadOptions, 'worker'>> {
   const checked: LoadOptions = checkOptions(loadSchema, options, 'load')
+  if (checked.stallTimeoutMs !== undefined && checked.worker !== 'process') {
+    throw new NVLMError('INVALID_OPTION', 'load: "stallTimeoutMs" without "worker": "process"', {
+      hint: 'Only an engine in a process of its own can be killed.',
+    })
+  }
   if (checked.backend && checked.worker) {
     throw new NVLMError(
       'INVALID_OPTION',
-      'load: a "backend" of your own and "worker": true exclude each other',
+      `load: a "backend" of your own and "worker": ${JSON.stringify(checked.worker)} exclude each other`,
       {
         hint: 'A backend is an object of this thread; leave "worker" out, or set it to false.',
       },

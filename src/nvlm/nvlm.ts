@@ -2,7 +2,13 @@ import { NVLMError } from '../core/errors.js'
 import type { ImageInput } from '../platform/image-input.js'
 import type { Message } from '../tokenizer/messages.js'
 import { type ChatHost, type ChatOptions, ChatSession } from './chat-session.js'
-import { DISPOSED_MESSAGE, type EngineClient, type ImageEmbeddings, type Usage } from './engine-client.js'
+import {
+  DISPOSED_MESSAGE,
+  type EngineClient,
+  type EngineStatus,
+  type ImageEmbeddings,
+  type Usage,
+} from './engine-client.js'
 import { filterMessages, filterRun } from './filtered-run.js'
 import type { GenerationFilter } from './filters.js'
 import {
@@ -64,6 +70,11 @@ export class NVLM implements AsyncDisposable {
   /** What the model is and where it runs. */
   get info(): ModelInfo {
     return this.client.info
+  }
+
+  /** How the engine's process is, of a model that was loaded with `worker: 'process'`; else undefined. */
+  get engine(): EngineStatus | undefined {
+    return this.client.status
   }
 
   /** Has `dispose` been called? */

@@ -88,7 +88,7 @@ export function decodeError(wire: WireError): Error {
 /** The error of every call to a worker that died. */
 export function engineFailed(cause: unknown): NVLMError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new NVLMError('ENGINE_FAILED', `the thread of the engine ended unexpectedly: ${why}`, {
+  return new NVLMError('ENGINE_FAILED', `the engine ended unexpectedly: ${why}`, {
     hint: 'Load the model again. If it ends again, check the memory, or load with worker: false to see the cause.',
     cause,
   })
