@@ -1,3 +1,5 @@
+import type { DeviceData, DeviceMemory } from './device-memory.js'
+
 /** Element types that cross the border between this library and an inference engine. */
 export type TensorType = 'float32' | 'int64' | 'uint8' | 'int8' | 'int32'
 
@@ -11,12 +13,19 @@ export interface BackendTensor {
   readonly dims: readonly number[]
 }
 
+/** What goes into a session and comes out of it: in the memory of its device only where it has a `memory`. */
+export type SessionTensor = Omit<BackendTensor, 'data'> & {
+  readonly data: BackendTensor['data'] | DeviceData
+}
+
 /** A graph to run: the ONNX model's bytes, and the folder that its external data names are relative to. */
 export interface GraphSource {
   readonly model: Uint8Array
   readonly dataFolder: string
   /** For messages only: `vision`, `projector`, `decoder`. */
   readonly name: string
+  /** Outputs that only go back into the graph, so that a session may leave them in the memory of its device. */
+  readonly residentOutputs?: readonly string[] | undefined
 }
 
 export interface SessionOptions {
@@ -31,8 +40,10 @@ export interface Session {
   readonly outputNames: readonly string[]
   /** Does the engine fail on tensors without elements? Default false. */
   readonly refusesEmpty?: boolean | undefined
+  /** Where the resident outputs lie; absent: they are in host memory like all others. */
+  readonly memory?: DeviceMemory | undefined
   /** Feed every input, get every output. Fed arrays must stay unchanged until the promise settles. */
-  run(feeds: Readonly<Record<string, BackendTensor>>): Promise<Record<string, BackendTensor>>
+  run(feeds: Readonly<Record<string, SessionTensor>>): Promise<Record<string, SessionTensor>>
   /** Free the graph and its weights. A second call does nothing. */
   dispose(): Promise<void>
 }

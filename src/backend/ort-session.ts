@@ -1,11 +1,14 @@
 import { NVLMError } from '../core/errors.js'
-import type { BackendTensor, Session } from './backend.js'
+import type { BackendTensor, Session, SessionTensor } from './backend.js'
+import type { DeviceMemory } from './device-memory.js'
 
 /** The part of a tensor of ONNX Runtime's JavaScript API that is used; the same in Node and browsers. */
 export interface OrtTensor {
   readonly type: string
   readonly data: unknown
   readonly dims: readonly number[]
+  /** `cpu` means host memory; other places are known to builds that have them. */
+  readonly location?: string | undefined
 }
 
 /** The part of ONNX Runtime's session that is used. */
@@ -16,8 +19,14 @@ export interface OrtInferenceSession {
   release(): Promise<void>
 }
 
-/** Makes a tensor of the engine's own class. */
-export type ToOrtTensor = (tensor: BackendTensor) => OrtTensor
+/** Ways between our tensors and those of the engine's own class. */
+export interface OrtTensors {
+  to(tensor: SessionTensor): OrtTensor
+  /** Default: the tensor is in host memory. */
+  from?(tensor: OrtTensor): SessionTensor
+  /** Called before the session ends. */
+  releaseAll?(): void
+}
 
 /** A session of ONNX Runtime, whichever build it is of. */
 export class OrtSession implements Session {
@@ -28,21 +37,23 @@ export class OrtSession implements Session {
   /** @param name - of the graph, for messages */
   constructor(
     private readonly session: OrtInferenceSession,
-    private readonly toTensor: ToOrtTensor,
+    private readonly tensors: OrtTensors,
     private readonly name: string,
+    readonly memory?: DeviceMemory | undefined,
   ) {
     this.inputNames = session.inputNames
     this.outputNames = session.outputNames
   }
 
-  async run(feeds: Readonly<Record<string, BackendTensor>>): Promise<Record<string, BackendTensor>> {
+  async run(feeds: Readonly<Record<string, SessionTensor>>): Promise<Record<string, SessionTensor>> {
     if (this.isDisposed) throw new NVLMError('DISPOSED', `the ${this.name} session is disposed`)
     const tensors: Record<string, OrtTensor> = {}
     try {
-      for (const name in feeds) tensors[name] = this.toTensor(feeds[name]!)
+      for (const name in feeds) tensors[name] = this.tensors.to(feeds[name]!)
       const outputs = await this.session.run(tensors as Record<string, never>)
-      const results: Record<string, BackendTensor> = {}
-      for (const name in outputs) results[name] = fromTensor(outputs[name]!)
+      const results: Record<string, SessionTensor> = {}
+      for (const name in outputs)
+        results[name] = this.tensors.from?.(outputs[name]!) ?? fromHostTensor(outputs[name]!)
       return results
     } catch (cause) {
       throw new NVLMError('BACKEND_FAILED', `the ${this.name} graph failed: ${messageOf(cause)}`, { cause })
@@ -52,6 +63,7 @@ export class OrtSession implements Session {
   async dispose(): Promise<void> {
     if (this.isDisposed) return
     this.isDisposed = true
+    this.tensors.releaseAll?.()
     await this.session.release()
   }
 }
@@ -64,7 +76,8 @@ export function graphDoesNotLoad(name: string, cause: unknown): NVLMError {
   })
 }
 
-function fromTensor({ type, data, dims }: OrtTensor): BackendTensor {
+/** A tensor in host memory as one of ours. */
+export function fromHostTensor({ type, data, dims }: OrtTensor): BackendTensor {
   return { type: type as BackendTensor['type'], data: data as BackendTensor['data'], dims }
 }
 

@@ -14,6 +14,7 @@ export class SerialRuns {
       inputNames: session.inputNames,
       outputNames: session.outputNames,
       refusesEmpty: session.refusesEmpty,
+      memory: session.memory,
       run: feeds => this.take(() => session.run(feeds)),
       dispose: () => this.take(() => session.dispose()),
     }

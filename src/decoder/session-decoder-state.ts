@@ -1,4 +1,5 @@
 import type { BackendTensor, Session } from '../backend/backend.js'
+import { releaseTensors } from '../backend/device-memory.js'
 import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
@@ -37,7 +38,12 @@ export class SessionDecoderState implements DecoderState {
   ) {
     const { numHiddenLayers, numKeyValueHeads, headDim } = parts.shape
     this.cache =
-      cache ?? new KvCache({ numLayers: numHiddenLayers, numKeyValueHeads, headDim }, contextLength)
+      cache ??
+      new KvCache(
+        { numLayers: numHiddenLayers, numKeyValueHeads, headDim },
+        contextLength,
+        parts.session.memory,
+      )
   }
 
   get length(): number {
@@ -186,7 +192,7 @@ export class SessionDecoderState implements DecoderState {
   ): Promise<Float32Array> {
     const { hiddenSize, headDim, attentionWindow } = this.parts.shape
     const length = end - start
-    const firstPast = attentionWindow === undefined ? 0 : Math.max(0, this.length - attentionWindow)
+    const firstPast = attentionWindow === undefined ? 0 : this.cache.firstRow(this.length - attentionWindow)
     const positions = Array.from({ length }, (_, i) => positionIds[start + i]!)
     const { cos, sin } = this.parts.rotary.rows(positions)
     const outputs = await this.parts.session.run({
@@ -200,11 +206,15 @@ export class SessionDecoderState implements DecoderState {
       }),
       logitsRows: { type: 'int64', data: lastRows(length, numRows), dims: [numRows] },
     })
-    const logits = outputs.logits!.data as Float32Array
-    assertFinite(logits, `decoder: logits after ${this.length + length} tokens`)
-    beforeAppend?.()
-    this.cache.append(outputs, length)
-    return logits
+    try {
+      const logits = outputs.logits!.data as Float32Array
+      assertFinite(logits, `decoder: logits after ${this.length + length} tokens`)
+      beforeAppend?.()
+      this.cache.append(outputs, length)
+      return logits
+    } finally {
+      releaseTensors(outputs)
+    }
   }
 }
 

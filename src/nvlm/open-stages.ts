@@ -2,6 +2,7 @@ import type { Backend, Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
 import { Decoder } from '../decoder/decoder.js'
 import { EmbeddingTable } from '../decoder/embedding-table.js'
+import { newRowsNames } from '../decoder/kv-cache.js'
 import { modelIdOfPath } from '../hub/hub-name.js'
 import { ImageTiler } from '../image/image-tiler.js'
 import type { VisionConfig } from '../models/model-definition.js'
@@ -71,7 +72,10 @@ export async function openStages(
     for (const [index, part] of PARTS.entries()) {
       report(part, index + 2)
       const graph = model.graphs[part]
-      if (graph) await sessions.load(part, { model: graph, dataFolder: model.dataFolder, name: part })
+      const residentOutputs =
+        part === 'decoder' ? newRowsNames(model.config.decoder.numHiddenLayers) : undefined
+      if (graph)
+        await sessions.load(part, { model: graph, dataFolder: model.dataFolder, name: part, residentOutputs })
     }
     const embeddings = await openEmbeddings(files, model)
     report('ready', PARTS.length + 2)

@@ -18,8 +18,9 @@ function setUp() {
       if (++numRunning > 1) throw new Error('runs overlap')
       await nextTurn()
       numRunning--
-      log.push(`${name} ${x!.data[0]}`)
-      if (x!.data[0] === 13) throw new Error('unlucky')
+      const [value] = x!.data as Float32Array
+      log.push(`${name} ${value}`)
+      if (value === 13) throw new Error('unlucky')
       return { y: x! }
     },
     async dispose() {

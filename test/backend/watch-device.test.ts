@@ -22,6 +22,7 @@ test('ends runs under way, and later ones, when the device is lost', async () =>
   const session = watchDevice(
     sessionWith(() => new Promise(() => {})),
     device,
+    {},
   )
   const running = session.run({})
   device.lose({ reason: 'destroyed', message: '' })
@@ -36,12 +37,29 @@ test('gives what the session gives', async () => {
     await watchDevice(
       sessionWith(async () => outputs),
       openDevice(),
+      {},
     ).run({}),
   ).toBe(outputs)
   const broken = sessionWith(async () => {
     throw failing
   })
-  await expect(watchDevice(broken, openDevice()).run({})).rejects.toBe(failing)
+  await expect(watchDevice(broken, openDevice(), {}).run({})).rejects.toBe(failing)
+})
+
+test('fails from the first run on that lacked memory of the device', async () => {
+  const health: { missing?: string } = {}
+  const session = watchDevice(
+    sessionWith(async () => outputs),
+    openDevice(),
+    health,
+  )
+  expect(await session.run({})).toBe(outputs)
+  health.missing = 'no room for 12 bytes'
+  await expect(session.run({})).rejects.toMatchObject({
+    code: 'BACKEND_FAILED',
+    message: 'no room for 12 bytes',
+    hint: expect.stringContaining('contextLength'),
+  })
 })
 
 test('keeps nothing of finished runs', async () => {
@@ -54,6 +72,7 @@ test('keeps nothing of finished runs', async () => {
       return result
     }),
     device,
+    {},
   )
   for (let run = 0; run < 20; run++) await session.run({})
   // a weak reference that was read holds on until the end of the turn

@@ -48,7 +48,7 @@ class ProfiledBackend implements Backend {
     const parts = { inputNames: session.inputNames, outputNames: session.outputNames }
     return new OrtSession(
       { ...parts, run: timed as never, release: () => session.release() },
-      ({ type, data, dims }) => new Tensor(type, data as never, dims),
+      { to: ({ type, data, dims }) => new Tensor(type, data as never, dims) },
       graph.name,
     )
   }

@@ -53,7 +53,7 @@ async function createSession(graph: GraphSource, options: SessionOptions): Promi
       ...(options.numThreads === undefined ? {} : { intraOpNumThreads: options.numThreads }),
       extra: { session: { [DATA_FOLDER_OPTION]: graph.dataFolder } },
     })
-    return new OrtSession(session, toTensor, graph.name)
+    return new OrtSession(session, { to: toTensor }, graph.name)
   } catch (cause) {
     throw graphDoesNotLoad(graph.name, cause)
   }

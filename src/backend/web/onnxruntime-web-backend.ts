@@ -1,8 +1,10 @@
 import { NVLMError } from '../../core/errors.js'
 import type { GpuDevice } from '../../platform/web/browser.js'
-import type { Backend, BackendTensor, Device, GraphSource, Session, SessionOptions } from '../backend.js'
+import type { Backend, Device, GraphSource, Session, SessionOptions } from '../backend.js'
 import { graphDoesNotLoad, OrtSession } from '../ort-session.js'
 import { SerialRuns } from '../serial-runs.js'
+import { GpuMemory } from './gpu-memory.js'
+import { GpuTensors } from './gpu-tensors.js'
 import type { OrtModule } from './ort-module.js'
 import { watchDevice } from './watch-device.js'
 
@@ -35,6 +37,7 @@ const turns = new SerialRuns()
 /** ONNX Runtime's build for browsers. Sessions on WASM compute in the calling thread. */
 export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Backend {
   const devices: readonly Device[] = gpu ? ['webgpu', 'wasm'] : ['wasm']
+  const gpuMemory = gpu && new GpuMemory(gpu.device)
   let wasm: Promise<OrtModule> | undefined
   const builds: Partial<Record<Device, () => Promise<OrtModule>>> = {
     ...(gpu && { webgpu: async () => gpu.ort }),
@@ -45,8 +48,7 @@ export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Ba
   }
   const create = async (graph: GraphSource, device: Device): Promise<Session> => {
     const ort = await builds[device]!()
-    const toTensor = ({ type, data, dims }: BackendTensor) =>
-      new ort.Tensor(type as never, data as never, dims)
+    const residentOutputs = device === 'webgpu' ? (graph.residentOutputs ?? []) : []
     const { model, data } = await locate(graph, device)
     try {
       const session = await ort.InferenceSession.create(model, {
@@ -57,8 +59,12 @@ export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Ba
         // the console is the application's; what goes wrong comes as an error anyway
         logSeverityLevel: 4,
         externalData: data,
+        ...(residentOutputs.length > 0 && {
+          preferredOutputLocation: Object.fromEntries(residentOutputs.map(name => [name, 'gpu-buffer'])),
+        }),
       })
-      return new OrtSession(session, toTensor, graph.name)
+      const memory = residentOutputs.length > 0 ? gpuMemory : undefined
+      return new OrtSession(session, new GpuTensors(ort, turns), graph.name, memory)
     } catch (cause) {
       if (NVLMError.isInstance(cause)) throw cause
       throw graphDoesNotLoad(graph.name, cause)
@@ -76,7 +82,7 @@ export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Ba
         )
       }
       const session = turns.wrap(await turns.take(() => create(graph, device)))
-      return device === 'webgpu' ? watchDevice(session, gpu!.device) : session
+      return gpuMemory && device === 'webgpu' ? watchDevice(session, gpu!.device, gpuMemory) : session
     },
   }
 }

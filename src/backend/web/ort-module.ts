@@ -1,7 +1,14 @@
+import type { GpuBuffer } from '../../platform/web/browser.js'
 import type { OrtInferenceSession, OrtTensor } from '../ort-session.js'
 
 /** A build of onnxruntime-web. */
 export type OrtBuild = 'wasm' | 'webgpu' | 'jspi'
+
+/** A tensor of which some are in a buffer of a graphics card, with `location` `gpu-buffer`. */
+export interface OrtGpuTensor extends OrtTensor {
+  readonly gpuBuffer: GpuBuffer
+  dispose(): void
+}
 
 /** The part of onnxruntime-web that is used. */
 export interface OrtModule {
@@ -12,7 +19,10 @@ export interface OrtModule {
   readonly InferenceSession: {
     create(model: Uint8Array, options: object): Promise<OrtInferenceSession>
   }
-  readonly Tensor: new (type: never, data: never, dims: readonly number[]) => OrtTensor
+  readonly Tensor: {
+    new (type: never, data: never, dims: readonly number[]): OrtTensor
+    fromGpuBuffer(buffer: GpuBuffer, options: { dataType: string; dims: readonly number[] }): OrtGpuTensor
+  }
 }
 
 /** Each build is a file of its own, which is fetched when it is asked for. The `.` entry is JSEP, which is given up upstream. */

@@ -1,4 +1,4 @@
-import type { Backend, BackendTensor, Device } from '../backend.js'
+import type { Backend, Device, SessionTensor } from '../backend.js'
 import { SELF_CHECK_GRAPH } from './self-check-graph.js'
 
 /** Rows and columns of the input: more rows than the 32 up to which the broken attention of some devices was right. */
@@ -38,7 +38,7 @@ export async function findDisagreement(doubtful: Place, trusted: Place): Promise
   }
 }
 
-async function compute({ backend, device }: Place): Promise<Record<string, BackendTensor>> {
+async function compute({ backend, device }: Place): Promise<Record<string, SessionTensor>> {
   const model = Uint8Array.from(atob(SELF_CHECK_GRAPH), character => character.charCodeAt(0))
   const session = await backend.createSession({ model, dataFolder: '', name: 'self-check' }, { device })
   try {

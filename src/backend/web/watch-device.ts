@@ -2,8 +2,21 @@ import { NVLMError } from '../../core/errors.js'
 import type { GpuDevice } from '../../platform/web/browser.js'
 import type { Session } from '../backend.js'
 
-/** A session whose calls end with DEVICE_LOST when its graphics device goes away, whatever the engine makes of that. */
-export function watchDevice(session: Session, device: Pick<GpuDevice, 'lost'>): Session {
+/** What the memory of a device says of itself. */
+export interface DeviceHealth {
+  /** Why memory that was asked for is not there. */
+  readonly missing?: string | undefined
+}
+
+/**
+ * A session whose calls end with DEVICE_LOST when its graphics device goes away, whatever the engine makes of that, and with
+ * BACKEND_FAILED once memory of the device was asked for and not given.
+ */
+export function watchDevice(
+  session: Session,
+  device: Pick<GpuDevice, 'lost'>,
+  memory: DeviceHealth,
+): Session {
   // not a race against `lost`: a promise that stays open keeps what every race gave, here the tensors of every run
   const running = new Set<(error: NVLMError) => void>()
   let failure: NVLMError | undefined
@@ -18,15 +31,28 @@ export function watchDevice(session: Session, device: Pick<GpuDevice, 'lost'>): 
     outputNames: session.outputNames,
     // ends with a trap, after which nothing works in the thread: seen in the attention of an empty past (1.30.0)
     refusesEmpty: true,
+    memory: session.memory,
     run: feeds =>
       new Promise((resolve, reject) => {
         if (failure) return reject(failure)
         running.add(reject)
         session
           .run(feeds)
-          .then(resolve, reject)
+          .then(outputs => {
+            requireMemory(memory)
+            resolve(outputs)
+          })
+          .catch(reject)
           .finally(() => running.delete(reject))
       }),
     dispose: () => session.dispose(),
   }
+}
+
+/** What was computed without memory that was asked for is wrong, and stays so: the device reads zeros there. */
+function requireMemory({ missing }: DeviceHealth): void {
+  if (missing === undefined) return
+  throw new NVLMError('BACKEND_FAILED', missing, {
+    hint: 'Load the model again, with a shorter contextLength, a smaller prefix cache, or on "wasm".',
+  })
 }

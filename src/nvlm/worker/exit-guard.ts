@@ -49,6 +49,7 @@ function guardSession(session: Session, flags: ExitFlags): Session {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
     refusesEmpty: session.refusesEmpty,
+    memory: session.memory,
     run: feeds => guarded(flags, () => session.run(feeds)),
     dispose: () => guarded(flags, () => session.dispose()),
   }

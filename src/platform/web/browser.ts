@@ -113,7 +113,25 @@ export interface GpuAdapter {
 /** A graphics card opened. */
 export interface GpuDevice {
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>
+  readonly queue: { submit(commands: readonly object[]): void }
+  createBuffer(options: { readonly size: number; readonly usage: number }): GpuBuffer
+  createCommandEncoder(): GpuCommands
+  pushErrorScope(kind: 'out-of-memory'): void
+  popErrorScope(): Promise<{ readonly message: string } | null>
   destroy(): void
+}
+
+/** Memory of a graphics card. */
+export interface GpuBuffer {
+  readonly size: number
+  destroy(): void
+}
+
+/** Commands for a graphics card, not sent yet. Sizes and offsets are multiples of 4. */
+export interface GpuCommands {
+  copyBufferToBuffer(from: GpuBuffer, fromByte: number, to: GpuBuffer, toByte: number, numBytes: number): void
+  clearBuffer(buffer: GpuBuffer, offset: number, numBytes: number): void
+  finish(): object
 }
 
 /** A worker of the browser. */

@@ -1,4 +1,4 @@
-import type { BackendTensor } from '../../../src/backend/backend.js'
+import type { BackendTensor, SessionTensor } from '../../../src/backend/backend.js'
 import type { WireTensor } from '../page-calls.js'
 
 const ARRAYS = {
@@ -25,6 +25,7 @@ export function decodeTensor({ type, dims, base64 }: WireTensor): BackendTensor 
   return { type, dims, data: new ARRAYS[type](decodeBase64(base64).buffer) }
 }
 
-export function encodeTensor({ type, dims, data }: BackendTensor): WireTensor {
-  return { type, dims, base64: encodeBase64(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) }
+export function encodeTensor({ type, dims, data }: SessionTensor): WireTensor {
+  const { buffer, byteOffset, byteLength } = data as BackendTensor['data']
+  return { type, dims, base64: encodeBase64(new Uint8Array(buffer, byteOffset, byteLength)) }
 }
