@@ -23,7 +23,7 @@ const DEFAULTS = { maxDraftTokens: 16, minNgram: 2, maxNgram: 4 } as const
 
 /**
  * Guesses that what followed the last tokens when they came before follows again: in the prompt (documents, earlier
- * turns) or in the answer itself (tables, code).
+ * turns) or in the answer itself (tables, code). Where only the last token is new, it is taken to stand for another.
  *
  * @see apoorvumang/prompt-lookup-decoding
  */
@@ -42,19 +42,29 @@ export class PromptLookup implements DraftSource {
   }
 
   draft(ids: readonly number[], maxTokens: number): readonly number[] {
-    const start = this.continuation(ids)
+    const start = this.continuation(ids) ?? this.behindReplaced(ids)
     if (start === undefined) return []
     // a place so near the end that its continuation runs into it: what repeats there goes on repeating
     const period = ids.length - start
     return Array.from({ length: maxTokens }, (_, i) => ids[start + (i % period)]!)
   }
 
+  /**
+   * Where the last token is one that stands in place of another: the place behind that other one, if the tokens before both
+   * agree. One more of them than `minNgram` must. A corrected or translated word so doesn't end the copying.
+   */
+  private behindReplaced(ids: readonly number[]): number | undefined {
+    const before = this.continuation(ids.slice(0, -1), this.minNgram + 1)
+    return before === undefined || before + 1 >= ids.length ? undefined : before + 1
+  }
+
   /** Place behind the earlier occurrence of the last tokens: the longest one, of equally long ones the last. */
-  private continuation(ids: readonly number[]): number | undefined {
+  private continuation(ids: readonly number[], minNgram = this.minNgram): number | undefined {
     let best: number | undefined
-    let bestLength = this.minNgram - 1
-    for (let end = ids.length - 1; end >= this.minNgram && bestLength < this.maxNgram; end--) {
-      const length = this.agreement(ids, end)
+    const limit = Math.max(minNgram, this.maxNgram)
+    let bestLength = minNgram - 1
+    for (let end = ids.length - 1; end >= minNgram && bestLength < limit; end--) {
+      const length = this.agreement(ids, end, limit)
       if (length <= bestLength) continue
       best = end
       bestLength = length
@@ -62,10 +72,10 @@ export class PromptLookup implements DraftSource {
     return best
   }
 
-  /** How many tokens before `end` are the last ones of all, up to `maxNgram`. */
-  private agreement(ids: readonly number[], end: number): number {
+  /** How many tokens before `end` are the last ones of all, up to `most`. */
+  private agreement(ids: readonly number[], end: number, most: number): number {
     let length = 0
-    const limit = Math.min(this.maxNgram, end)
+    const limit = Math.min(most, end)
     while (length < limit && ids[end - 1 - length] === ids[ids.length - 1 - length]) length++
     return length
   }

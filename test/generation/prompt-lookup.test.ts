@@ -36,6 +36,16 @@ describe('prompt lookup', () => {
     expect(small.draft([4, 4, 4], 3)).toEqual([4, 4, 4])
   })
 
+  test('takes a new token for one that stands in place of another', () => {
+    expect(small.draft([1, 2, 3, 4, 5, 6, 9, 1, 2, 3, 77], 2)).toEqual([5, 6])
+    // the replaced token is the last one before the copy begins anew
+    expect(small.draft([1, 2, 3, 4, 1, 2, 3, 77], 2)).toEqual([1, 2])
+  })
+
+  test('two tokens before a new one are not enough to call it a replacement', () => {
+    expect(small.draft([1, 2, 4, 5, 6, 9, 1, 2, 77], 2)).toEqual([])
+  })
+
   test.each([[[]], [[1]], [[1, 1]], [[1, 2, 3]], [[2, 3, 1, 3]]])('has no guess after %j', ids => {
     expect(small.draft(ids, 4)).toEqual([])
   })
@@ -52,19 +62,32 @@ describe('prompt lookup', () => {
   })
 })
 
-/** The rule word by word: longest n-gram first, in it the last place. */
-function plainDraft(
-  ids: readonly number[],
-  { minNgram, maxNgram }: { readonly minNgram: number; readonly maxNgram: number },
-  maxTokens: number,
-): readonly number[] {
+interface Sizes {
+  readonly minNgram: number
+  readonly maxNgram: number
+}
+
+/** The rule word by word: as the tokens are, or else as if the last one had stayed what it was. */
+function plainDraft(ids: readonly number[], sizes: Sizes, maxTokens: number): readonly number[] {
+  const start = plainPlace(ids, sizes) ?? plainReplaced(ids, sizes)
+  if (start === undefined || start >= ids.length) return []
+  const draft = [...ids]
+  for (let i = 0; i < maxTokens; i++) draft.push(draft[start + i]!)
+  return draft.slice(ids.length)
+}
+
+function plainReplaced(ids: readonly number[], { minNgram, maxNgram }: Sizes): number | undefined {
+  const longer = { minNgram: minNgram + 1, maxNgram: Math.max(minNgram + 1, maxNgram) }
+  const place = plainPlace(ids.slice(0, -1), longer)
+  return place === undefined ? undefined : place + 1
+}
+
+/** Place behind the longest n-gram that came before, in it the last place. */
+function plainPlace(ids: readonly number[], { minNgram, maxNgram }: Sizes): number | undefined {
   for (let size = maxNgram; size >= minNgram; size--) {
     for (let end = ids.length - 1; end >= size && ids.length >= size; end--) {
-      if (String(ids.slice(end - size, end)) !== String(ids.slice(-size))) continue
-      const draft = [...ids]
-      for (let i = 0; i < maxTokens; i++) draft.push(draft[end + i]!)
-      return draft.slice(ids.length)
+      if (String(ids.slice(end - size, end)) === String(ids.slice(-size))) return end
     }
   }
-  return []
+  return undefined
 }
