@@ -110,7 +110,7 @@ def vit(w, pixels, kind):
     return x[:, 1:]
 
 
-def project(w, features):
+def merge_patches(features):
     """2 x 2 patches become one token, row by row; in a token the patches follow each other row by row."""
     n, side = features.shape[0], TILE // PATCH
     tokens = torch.empty(n, (side // 2) ** 2, 4 * VIT)
@@ -119,7 +119,11 @@ def project(w, features):
         for column in range(side // 2):
             block = grid[:, 2 * row:2 * row + 2, 2 * column:2 * column + 2]
             tokens[:, row * (side // 2) + column] = block.reshape(n, 4 * VIT)
-    x = tokens.view(-1, 4 * VIT)
+    return tokens
+
+
+def project(w, features):
+    x = merge_patches(features).view(-1, 4 * VIT)
     x = F.layer_norm(x, (4 * VIT,), w.norm("mlp.norm.w", 4 * VIT), w("mlp.norm.b", 4 * VIT, scale=0.1), 1e-5)
     x = F.gelu(F.linear(x, w("mlp.up.w", HIDDEN, 4 * VIT), w("mlp.up.b", HIDDEN, scale=0.1)))
     return F.linear(x, w("mlp.down.w", HIDDEN, HIDDEN), w("mlp.down.b", HIDDEN, scale=0.1))
