@@ -1,3 +1,5 @@
+import type { CrossAttentionConfig, CrossAttentionNames } from './cross-attention-config.js'
+
 /** A decoder of the Llama kind (Llama, Qwen2, InternLM2) as the graph needs to know it. */
 export interface LlamaDecoderConfig {
   readonly hiddenSize: number
@@ -16,6 +18,8 @@ export interface LlamaDecoderConfig {
   readonly tieWordEmbeddings: boolean
   /** A token sees itself and this many tokens before it; undefined: all before it. */
   readonly attentionWindow?: number | undefined
+  /** Gated layers that look at pictures; undefined: none. */
+  readonly crossAttention?: CrossAttentionConfig | undefined
 }
 
 /** Where the projections to queries, keys and values are stored, within a layer. */
@@ -47,4 +51,6 @@ export interface LlamaNames {
   readonly gate: string
   readonly up: string
   readonly down: string
+  /** Absent for a decoder without cross-attention. */
+  readonly cross?: CrossAttentionNames | undefined
 }

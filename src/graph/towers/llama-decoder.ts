@@ -6,6 +6,8 @@ import { rmsNorm } from '../layers/norm.js'
 import { add, concat, mul, shapeOf } from '../ops.js'
 import type { WeightSource } from '../weight-source.js'
 import { Weights } from '../weights.js'
+import { type CrossInputs, crossAttention, crossInputs } from './cross-attention.js'
+import type { CrossAttentionPlacement } from './cross-attention-config.js'
 import { attention, type LayerParts, pastName, type SharedInputs } from './llama-attention.js'
 import type { LlamaDecoderConfig, LlamaNames } from './llama-config.js'
 
@@ -16,6 +18,8 @@ import type { LlamaDecoderConfig, LlamaNames } from './llama-config.js'
  * float32 [length, headDim / 2]; mask float32 [length, length] (additive); with an attention window, pastMask float32
  * [length, past or 1] (additive); logitsRows int64 [rows]; and for each layer and key head `pastKey.<layer>.<head>`,
  * `pastValue.<layer>.<head>` float32 [past, headDim], keys after RoPE.
+ * With cross-attention also crossMask float32 [length, crossLength] (additive), crossSight float32 [length, 1], and for
+ * each such layer `crossKey.<layer>`, `crossValue.<layer>` float32 [keyValueHeads, crossLength, headDim].
  * Outputs: logits float32 [rows, vocabSize]; `newKey.<layer>`, `newValue.<layer>` float32 [keyValueHeads, length, headDim].
  *
  * @see huggingface/transformers v4.39.3 `modeling_qwen2.py`, `modeling_llama.py`; OpenGVLab/InternVL `modeling_internlm2.py`
@@ -30,10 +34,12 @@ export function llamaDecoderGraph(
   const { hiddenSize, numHiddenLayers, rmsNormEps, vocabSize } = config
   let x = graph.input('inputsEmbeds', 'float32', ['length', hiddenSize])
   const shared = sharedValues(graph, config)
+  const cross = config.crossAttention && crossInputs(graph, config)
   const logitsRows = graph.input('logitsRows', 'int64', ['rows'])
   for (let layer = 0; layer < numHiddenLayers; layer++) {
     x = decoderLayer(
       { graph, weights: weights.within(`${names.layers}.${layer}`), names, config, shared },
+      config.crossAttention?.layers.includes(layer) ? cross : undefined,
       x,
       layer,
     )
@@ -69,18 +75,30 @@ function sharedValues(graph: GraphBuilder, config: LlamaDecoderConfig): SharedIn
   }
 }
 
-function decoderLayer(parts: LayerParts, x: Value, layer: number): Value {
+/** @param cross - in a layer with cross-attention only */
+function decoderLayer(parts: LayerParts, cross: CrossInputs | undefined, x: Value, layer: number): Value {
   const { graph, weights, names, config } = parts
-  const { hiddenSize, intermediateSize, rmsNormEps } = config
-  const normed = rmsNorm(graph, weights.within(names.inputNorm), x, hiddenSize, rmsNormEps)
-  const h = add(graph, x, attention(parts, normed, layer))
+  const { hiddenSize, rmsNormEps } = config
+  const crossed = (at: CrossAttentionPlacement, h: Value) =>
+    cross !== undefined && config.crossAttention?.placement === at
+      ? add(graph, h, crossAttention(parts, cross, h, layer))
+      : h
+  const start = crossed('before-self-attention', x)
+  const normed = rmsNorm(graph, weights.within(names.inputNorm), start, hiddenSize, rmsNormEps)
+  const attended = add(graph, start, attention(parts, normed, layer))
+  const h = crossed('after-self-attention', attended)
   const y = rmsNorm(graph, weights.within(names.postAttentionNorm), h, hiddenSize, rmsNormEps)
+  return crossed('after-feed-forward', add(graph, h, feedForward(parts, y)))
+}
+
+function feedForward({ graph, weights, names, config }: LayerParts, x: Value): Value {
+  const { hiddenSize, intermediateSize } = config
   const up = { inFeatures: hiddenSize, outFeatures: intermediateSize, hasBias: false }
   const gated = mul(
     graph,
-    silu(graph, linear(weights.within(names.gate), y, up)),
-    linear(weights.within(names.up), y, up),
+    silu(graph, linear(weights.within(names.gate), x, up)),
+    linear(weights.within(names.up), x, up),
   )
   const down = { inFeatures: intermediateSize, outFeatures: hiddenSize, hasBias: false }
-  return add(graph, h, linear(weights.within(names.down), gated, down))
+  return linear(weights.within(names.down), gated, down)
 }

@@ -7,12 +7,13 @@ import { reshape, transpose } from '../ops.js'
 import type { WeightSource } from '../weight-source.js'
 import { Weights } from '../weights.js'
 
-/** Pixel shuffle and the two-layer MLP `mlp1`. */
+/** Pixel shuffle, and `mlp1`: a norm and one or two linear layers. */
 export interface MlpProjectorConfig {
   readonly visionHiddenSize: number
-  readonly intermediateSize: number
+  /** Width between the two linear layers; undefined: there is one, without an activation. */
+  readonly intermediateSize: number | undefined
   readonly hiddenSize: number
-  /** Do the two linear layers have a bias? InternVL's do, NVLM-D's do not. */
+  /** Do the linear layers have a bias? InternVL's do, NVLM-D's do not. */
   readonly hasBias: boolean
   /** 1 / downsample_ratio: patches along one side that become one token. */
   readonly shuffleFactor: number
@@ -23,6 +24,7 @@ export interface MlpProjectorConfig {
 /** The module names of the projector in a checkpoint. */
 export interface MlpProjectorNames {
   readonly norm: string
+  /** The first linear layer, or the only one. */
   readonly up: string
   readonly down: string
 }
@@ -55,16 +57,19 @@ export function mlpProjectorGraph(
   const width = shuffleFactor * shuffleFactor * visionHiddenSize
   const shuffled = reshape(graph, transpose(graph, features, order), [-1, width])
   const normed = layerNorm(graph, weights.within(names.norm), shuffled, width, NORM_EPS)
-  const up = linear(weights.within(names.up), normed, {
+  const one = linear(weights.within(names.up), normed, {
     inFeatures: width,
-    outFeatures: intermediateSize,
+    outFeatures: intermediateSize ?? hiddenSize,
     hasBias,
   })
-  const imageEmbeds = linear(weights.within(names.down), gelu(graph, up), {
-    inFeatures: intermediateSize,
-    outFeatures: hiddenSize,
-    hasBias,
-  })
+  const imageEmbeds =
+    intermediateSize === undefined
+      ? one
+      : linear(weights.within(names.down), gelu(graph, one), {
+          inFeatures: intermediateSize,
+          outFeatures: hiddenSize,
+          hasBias,
+        })
   graph.output('imageEmbeds', imageEmbeds, 'float32', ['tokens', hiddenSize])
   return graph.build()
 }
