@@ -17,10 +17,12 @@ export interface ConversationTemplate {
 
 /** How a model family writes a picture down. */
 export interface ImageSpan {
-  /** Token that is repeated once for each image embedding. */
-  readonly token: string
+  /** Token that is repeated once for each image embedding; undefined where none lie in the sequence. */
+  readonly token: string | undefined
   /** The text of one picture, without a line break after it. */
-  write(numTiles: number): string
+  write(numTiles: number): readonly PromptPiece[]
+  /** See `PromptFormat`. */
+  crossTexts?(numTiles: number): readonly string[]
   /** When a line break follows; default: where another part does that does not begin with white space. */
   readonly lineBreak?: 'always' | undefined
 }
@@ -42,13 +44,15 @@ export function conversationFormat(
   return {
     imageToken: image?.token,
     stopTokens,
+    ...(image?.crossTexts && { crossTexts: image.crossTexts }),
     writePrompt(messages, tileCounts, tools = []) {
       requireConversation(messages)
       requireTileCounts(countImages(messages), tileCounts)
       const counts = tileCounts.values()
-      const writeNextImage = (): string => {
+      const writeNextImage = (): readonly PromptPiece[] => {
         if (image === undefined) throw new NVLMError('UNSUPPORTED', 'this model reads text only, not images')
-        return image.write(counts.next().value!) + (image.lineBreak === 'always' ? '\n' : '')
+        const pieces = image.write(counts.next().value!)
+        return image.lineBreak === 'always' ? withLineBreak(pieces) : pieces
       }
       const [first, ...rest] = messages
       const hasSystem = first?.role === 'system'
@@ -68,16 +72,13 @@ export function conversationFormat(
 /** The content of a message alone, without headers: text as the author's, pictures as the template's. */
 export function writeContent(
   content: string | readonly ContentPart[],
-  writeNextImage: () => string,
+  writeNextImage: () => readonly PromptPiece[],
 ): readonly PromptPiece[] {
   if (typeof content === 'string') return [{ text: content, isControl: false }]
-  return content.map((part, index) => {
-    if (part.type === 'text') return { text: part.text, isControl: false }
+  return content.flatMap((part, index) => {
+    if (part.type === 'text') return [{ text: part.text, isControl: false }]
     const image = writeNextImage()
-    return {
-      text: image.endsWith('\n') ? image : image + lineBreakBefore(content[index + 1]),
-      isControl: true,
-    }
+    return needsLineBreak(image, content[index + 1]) ? withLineBreak(image) : image
   })
 }
 
@@ -105,9 +106,16 @@ export function requireTileCounts(numImages: number, tileCounts: readonly number
   }
 }
 
-function lineBreakBefore(next: ContentPart | undefined): string {
-  if (next === undefined || (next.type === 'text' && /^\s/.test(next.text))) return ''
-  return '\n'
+function needsLineBreak(image: readonly PromptPiece[], next: ContentPart | undefined): boolean {
+  if (next === undefined || image.at(-1)?.text.endsWith('\n')) return false
+  return next.type !== 'text' || !/^\s/.test(next.text)
+}
+
+/** The line break belongs to the picture, or to the text after it where the picture is tokenised on its own. */
+function withLineBreak(image: readonly PromptPiece[]): readonly PromptPiece[] {
+  const last = image.at(-1)
+  if (last === undefined || last.sees !== undefined) return [...image, { text: '\n', isControl: true }]
+  return [...image.slice(0, -1), { ...last, text: `${last.text}\n` }]
 }
 
 function writeSystem(
@@ -129,7 +137,7 @@ function writeSystem(
 function writeTurn(
   template: ConversationTemplate,
   message: Exclude<Message, { role: 'tool' }>,
-  writeNextImage: () => string,
+  writeNextImage: () => readonly PromptPiece[],
 ): readonly PromptPiece[] {
   const { role, content } = message
   const header = { text: role === 'user' ? template.userHeader : template.assistantHeader, isControl: true }

@@ -1,6 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import { quoted } from '../formats/file-name.js'
 import { type AddedToken, AddedTokenMatcher } from './added-tokens.js'
+import { type EncodedPrompt, encodeWithPlaces } from './encoded-prompt.js'
 import type { Message } from './messages.js'
 import { joinByOrigin, normalizePieces } from './normalize-pieces.js'
 import type { PromptFormat, PromptPiece } from './prompt-format.js'
@@ -174,7 +175,21 @@ export class Tokenizer {
     tileCounts: readonly number[] = [],
     tools: readonly ToolDefinition[] = [],
   ): number[] {
-    return [...this.vocabulary.firstIds, ...this.encodePieces(this.writePrompt(messages, tileCounts, tools))]
+    return [...this.placePrompt(messages, tileCounts, tools).inputIds]
+  }
+
+  /** The same ids, with the places of the pictures for a model that looks at them by cross-attention. */
+  placePrompt(
+    messages: readonly Message[],
+    tileCounts: readonly number[] = [],
+    tools: readonly ToolDefinition[] = [],
+  ): EncodedPrompt {
+    const pieces = this.writePrompt(messages, tileCounts, tools)
+    const encode = (some: readonly PromptPiece[]) => this.encodePieces(some)
+    const { inputIds, pictures } = encodeWithPlaces(pieces, encode, this.vocabulary.firstIds)
+    const crossIds = (index: number) =>
+      this.promptFormat?.crossTexts?.(tileCounts[index]!).map(text => this.encode(text)) ?? []
+    return { inputIds, pictures: pictures.map((one, index) => ({ ...one, crossIds: crossIds(index) })) }
   }
 
   /** Id of one token: an added token by its text, any other as its file spells it (`Ġthe` for " the"). */

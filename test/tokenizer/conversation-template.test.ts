@@ -12,7 +12,7 @@ const template = {
 }
 const format = conversationFormat(template, ['.'], {
   token: '*',
-  write: numTiles => `[${'*'.repeat(numTiles)}]`,
+  write: numTiles => [{ text: `[${'*'.repeat(numTiles)}]`, isControl: true }],
 })
 const image: ContentPart = { type: 'image', image: 'a.png' }
 const link: ContentPart = { type: 'image_url', image_url: { url: 'data:,' } }

@@ -76,5 +76,8 @@ export function internvlNativePromptFormat(
 
 function imageSpan(imageTokensPerTile: number): ImageSpan {
   const token = '<IMG_CONTEXT>'
-  return { token, write: numTiles => `<img>${token.repeat(imageTokensPerTile * numTiles)}</img>` }
+  const write = (numTiles: number) => [
+    { text: `<img>${token.repeat(imageTokensPerTile * numTiles)}</img>`, isControl: true },
+  ]
+  return { token, write }
 }

@@ -7,8 +7,9 @@ import {
   requireTileCounts,
   writeContent,
 } from '../../tokenizer/conversation-template.js'
-import type { PromptFormat } from '../../tokenizer/prompt-format.js'
+import type { PromptFormat, PromptPiece, TileSight } from '../../tokenizer/prompt-format.js'
 import { chatMLTemplate } from '../chatml.js'
+import { type Fusion, numCrossTiles } from '../fusion.js'
 
 /** What NVLM prompts depend on. */
 export interface NVLMPromptOptions {
@@ -16,13 +17,20 @@ export interface NVLMPromptOptions {
   readonly imageTokensPerTile: number
   /** Content of the system turn where the conversation has none. Default: the official sentence; `false`: no system turn. */
   readonly systemMessage?: string | false | undefined
+  /** How pictures reach the language model; default `self-attention`, which is NVLM-D. */
+  readonly fusion?: Fusion | undefined
+  /** Are tiles marked by tags? Default true; the paper compares both for NVLM-D. */
+  readonly tileTags?: boolean | undefined
 }
+
+/** The part of the options that is about pictures. */
+type PictureOptions = Pick<NVLMPromptOptions, 'imageTokensPerTile' | 'fusion' | 'tileTags'>
 
 const STOP_TOKENS = ['<|im_end|>']
 
 /**
- * The prompt format of NVLM-D: ChatML without line breaks after `<|im_end|>`; a picture is its tiles between
- * `<Image>` and `</Image>`, each after its tag, the thumbnail last.
+ * The prompt format of NVLM: ChatML without line breaks after `<|im_end|>`. A picture stands between `<Image>` and
+ * `</Image>`: in NVLM-D its tiles, each after its tag, the thumbnail last; in NVLM-X the tags alone; in NVLM-H the thumbnail.
  *
  * With `systemMessage: false` the prompt begins with the user turn. The official `chat_without_sys_prompt` means
  * the same, but cuts its prompt at the wrong place and begins with `ssistant.<|im_end|>`.
@@ -30,9 +38,9 @@ const STOP_TOKENS = ['<|im_end|>']
  * @see nvidia/NVLM-D-72B `modeling_nvlm_d.py`, `chat`; `conversation.py`, template "chatml"
  */
 export function nvlmPromptFormat(options: NVLMPromptOptions): PromptFormat {
-  const { imageTokensPerTile, systemMessage = 'Answer the questions.' } = options
+  const { systemMessage = 'Answer the questions.' } = options
   const template = chatMLTemplate({ turnEnd: '<|im_end|>', systemMessage })
-  return conversationFormat(template, STOP_TOKENS, nvlmImageSpan(imageTokensPerTile))
+  return conversationFormat(template, STOP_TOKENS, nvlmImageSpan(options))
 }
 
 /**
@@ -40,10 +48,11 @@ export function nvlmPromptFormat(options: NVLMPromptOptions): PromptFormat {
  *
  * @see nvidia/NVLM-D-72B `modeling_nvlm_d.py`, `chat_without_chat_prompt`
  */
-export function nvlmCompletionFormat(options: Pick<NVLMPromptOptions, 'imageTokensPerTile'>): PromptFormat {
-  const image = nvlmImageSpan(options.imageTokensPerTile)
+export function nvlmCompletionFormat(options: PictureOptions): PromptFormat {
+  const image = nvlmImageSpan(options)
   return {
     imageToken: image.token,
+    ...(image.crossTexts && { crossTexts: image.crossTexts }),
     stopTokens: STOP_TOKENS,
     writePrompt(messages, tileCounts, tools = []) {
       if (tools.length > 0) throw new NVLMError('UNSUPPORTED', 'plain continuation knows no tools')
@@ -62,15 +71,47 @@ export function nvlmCompletionFormat(options: Pick<NVLMPromptOptions, 'imageToke
   }
 }
 
+const IMAGE_TOKEN = '<|vision_pad|>'
+const START = '<Image>'
+const END = '</Image>'
+const THUMBNAIL_TAG = '<tile_global_thumbnail>'
+
 /** Tags are plain text to the tokenizer. The number of a tag is not padded, and begins anew in each picture. */
-function nvlmImageSpan(imageTokensPerTile: number): ImageSpan {
-  const token = '<|vision_pad|>'
-  const tile = token.repeat(imageTokensPerTile)
-  return {
-    token,
-    write(numTiles) {
-      const tags = Array.from({ length: numTiles - 1 }, (_, index) => `<tile_${index + 1}>`)
-      return `<Image>${[...tags, '<tile_global_thumbnail>'].map(tag => tag + tile).join('')}</Image>`
-    },
-  }
+function nvlmImageSpan({ fusion = 'self-attention', ...options }: PictureOptions): ImageSpan {
+  return imageSpans[fusion](options)
+}
+
+const imageSpans: Readonly<Record<Fusion, (options: Omit<PictureOptions, 'fusion'>) => ImageSpan>> = {
+  'self-attention'({ imageTokensPerTile, tileTags = true }) {
+    const tile = IMAGE_TOKEN.repeat(imageTokensPerTile)
+    const write = (numTiles: number) => {
+      const tags = tileTags ? tagsOf(numTiles) : new Array<string>(numTiles).fill('')
+      return [{ text: `${START}${tags.map(tag => tag + tile).join('')}${END}`, isControl: true }]
+    }
+    return { token: IMAGE_TOKEN, write }
+  },
+  'cross-attention'({ tileTags = true }) {
+    const write = (numTiles: number) => [
+      part(START, 'earlier'),
+      ...(tileTags ? tagsOf(numTiles).map(part) : []),
+      part(END, 'all'),
+    ]
+    return { token: undefined, write }
+  },
+  hybrid({ imageTokensPerTile, tileTags = true }) {
+    const thumbnail = part(IMAGE_TOKEN.repeat(imageTokensPerTile), 'all')
+    const tag = tileTags ? [part(THUMBNAIL_TAG, 'all')] : []
+    const write = () => [part(START, 'earlier'), ...tag, thumbnail, part(END, 'all')]
+    const crossTexts = (numTiles: number) => tagsOf(numTiles).slice(0, numCrossTiles('hybrid', numTiles))
+    return { token: IMAGE_TOKEN, write, ...(tileTags && { crossTexts }) }
+  },
+}
+
+/** One for each tile, the thumbnail last; a picture of one tile is its own thumbnail. */
+function tagsOf(numTiles: number): readonly string[] {
+  return [...Array.from({ length: numTiles - 1 }, (_, index) => `<tile_${index + 1}>`), THUMBNAIL_TAG]
+}
+
+function part(text: string, sees: TileSight): PromptPiece {
+  return { text, isControl: true, sees }
 }
