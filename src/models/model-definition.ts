@@ -4,6 +4,7 @@ import type { LlamaDecoderConfig, LlamaNames } from '../graph/towers/llama-confi
 import type { MlpProjectorConfig, MlpProjectorNames } from '../graph/towers/mlp-projector.js'
 import type { PromptFormat } from '../tokenizer/prompt-format.js'
 import type { TokenizerOptions } from '../tokenizer/tokenizer.js'
+import type { Fusion } from './fusion.js'
 import type { PackedSettings } from './quantization.js'
 
 /** How pictures are cut for a model. */
@@ -17,6 +18,7 @@ export interface TilingConfig {
 
 /** The picture side of a model. */
 export interface VisionConfig {
+  readonly fusion: Fusion
   readonly tower: InternVitConfig
   readonly projector: MlpProjectorConfig
   readonly tiling: TilingConfig

@@ -3,11 +3,20 @@ import { internvl } from './internvl/internvl.js'
 import { internvlNative } from './internvl/native.js'
 import type { ConfigFiles, ModelConfig, ModelDefinition } from './model-definition.js'
 import { nvlmD } from './nvlm/nvlm-d.js'
+import { nvlmH } from './nvlm/nvlm-h.js'
+import { nvlmX } from './nvlm/nvlm-x.js'
 import { parseQuantization } from './quantization.js'
 import { qwen2 } from './qwen2/qwen2.js'
 
 /** Every model family that runs. */
-export const modelDefinitions: readonly ModelDefinition[] = [nvlmD, internvl, internvlNative, qwen2]
+export const modelDefinitions: readonly ModelDefinition[] = [
+  nvlmD,
+  nvlmX,
+  nvlmH,
+  internvl,
+  internvlNative,
+  qwen2,
+]
 
 /**
  * Read a config.json with the definition that its `model_type` names.

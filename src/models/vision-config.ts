@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import type { InternVitConfig } from '../graph/towers/intern-vit.js'
 import { epsilon, optional, requireSetting, size } from './config-fields.js'
+import type { Fusion } from './fusion.js'
 import type { DecoderConfig, VisionConfig } from './model-definition.js'
 
 /** Fields of `vision_config`; defaults are those of `InternVisionConfig`. */
@@ -42,12 +43,14 @@ export type VisionFields = Omit<VisionLanguageFields, 'llm_config' | 'template'>
 
 /** In what the families differ on the picture side. */
 export interface VisionTraits {
+  readonly fusion: Fusion
   readonly numDummyHeads: number
   readonly interpolatesPositions: boolean
   /** Follow norm_type and qkv_bias of the file; NVLM-D's code has RMSNorm and no bias whatever they say. */
   readonly followsNormFields: boolean
   readonly projectorHasBias: boolean
-  projectorIntermediateSize(decoder: DecoderConfig): number
+  /** Undefined for a projector of one layer. */
+  projectorIntermediateSize(decoder: DecoderConfig): number | undefined
 }
 
 /**
@@ -78,6 +81,7 @@ export function visionConfig(
     )
   }
   return {
+    fusion: traits.fusion,
     tower,
     projector: {
       visionHiddenSize: tower.hiddenSize,

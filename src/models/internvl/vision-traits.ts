@@ -6,6 +6,7 @@ import type { VisionTraits } from '../vision-config.js'
  * @see OpenGVLab/InternVL `internvl_chat/internvl/model/internvl_chat/modeling_internvl_chat.py`
  */
 export const internvlVisionTraits: VisionTraits = {
+  fusion: 'self-attention',
   numDummyHeads: 0,
   interpolatesPositions: true,
   followsNormFields: true,
