@@ -6,6 +6,7 @@ import type { ModelConfig, WeightNames } from '../models/model-definition.js'
 import type { Files } from '../platform/platform.js'
 import { buildGraphs } from './build-graphs.js'
 import { areDummyHeadsZero, mayDropDummyHeads } from './dummy-heads.js'
+import { forEachGraph } from './graph-names.js'
 import { withPackedMatrices } from './packed-tensors.js'
 import { readModelConfig } from './read-model-config.js'
 import type { RunnableModel } from './runnable-model.js'
@@ -60,7 +61,7 @@ export async function readCheckpoint(
 export async function buildInPlace(files: Files, model: CheckpointModel): Promise<BuiltModel> {
   const { folder, config, names, checkpoint, dropsDummyHeads } = model
   const { dataFolder, source, locations } = await placeWeights(files, checkpoint)
-  const sources = { vision: source, projector: source, decoder: source }
+  const sources = forEachGraph(() => source)
   const table = embeddingTensor(model)
   const { vocabSize, hiddenSize } = config.decoder
   return {

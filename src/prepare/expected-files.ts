@@ -1,4 +1,5 @@
 import type { Files } from '../platform/platform.js'
+import { graphNames } from './graph-names.js'
 import type { Manifest } from './manifest.js'
 
 /** A file and what the manifest says of it. */
@@ -18,7 +19,7 @@ export function expectedFiles(
   manifest: Manifest,
 ): readonly ExpectedFile[] {
   const { graphs, copies, data, checkpoint } = manifest
-  const own = [graphs.vision, graphs.projector, graphs.decoder, ...copies, ...data]
+  const own = [...graphNames.map(name => graphs[name]), ...copies, ...data]
     .filter(part => part !== undefined)
     .map(part => ({ ...part, path: join(folder, part.file), headerSha256: undefined }))
   const ofCheckpoint = checkpoint?.files.map(({ name, bytes, headerSha256, sha256 }) => {

@@ -2,6 +2,8 @@ import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { requireFileName } from '../formats/file-name.js'
 import { parseJson } from '../formats/json.js'
+import { fusionNames } from '../models/fusion.js'
+import { graphNames } from './graph-names.js'
 import { sha256Hex } from './sha256.js'
 import { stageDtypesSchema } from './stage-dtypes.js'
 
@@ -26,8 +28,18 @@ const manifestSchema = z.strictObject({
   dtype: stageDtypesSchema,
   /** How weights were rounded to blocks, and what MatMulNBits rounds its input to. */
   blocks: z.strictObject({ rounding: z.string(), activations: z.enum(['int8', 'fp32']) }),
-  /** The ONNX files; vision and projector are absent for a model that takes text only. */
-  graphs: z.strictObject({ vision: filePart.optional(), projector: filePart.optional(), decoder: filePart }),
+  /** How pictures reach the language model; absent in folders of older releases, and for a model that takes text only. */
+  fusion: z.enum(fusionNames).optional(),
+  /**
+   * The ONNX files; vision and projector are absent for a model that takes text only, crossKeys for one without
+   * cross-attention.
+   */
+  graphs: z.strictObject({
+    vision: filePart.optional(),
+    projector: filePart.optional(),
+    decoder: filePart,
+    crossKeys: filePart.optional(),
+  }),
   /** Settings and tokenizer files, copied from the checkpoint. */
   copies: z.array(filePart),
   /** Weights of the folder's own; none if the graphs read those of the checkpoint. */
@@ -119,7 +131,7 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
 
 /** Names are plain, and embeddings lie in files that the manifest lists. */
 function checkNames({ graphs, copies, data, checkpoint, embedding }: Manifest, path: string): void {
-  const parts = [graphs.vision, graphs.projector, graphs.decoder, ...copies].flatMap(part => part?.file ?? [])
+  const parts = [...graphNames.map(name => graphs[name]), ...copies].flatMap(part => part?.file ?? [])
   const weightFiles = checkpoint ? checkpoint.files.map(({ name }) => name) : data.map(({ file }) => file)
   for (const name of [...parts, ...data.map(({ file }) => file), ...weightFiles]) requireFileName(name, path)
   const numRows = embedding.pieces.reduce((sum, { rows }) => sum + rows, 0)

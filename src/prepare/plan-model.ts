@@ -3,6 +3,7 @@ import type { EmbeddingPlace } from '../decoder/embedding-table.js'
 import type { GraphCompute } from '../graph/weight-source.js'
 import { buildGraphs } from './build-graphs.js'
 import { type CheckpointModel, embeddingTensor } from './build-model.js'
+import { forEachGraph, graphNames, graphParts } from './graph-names.js'
 import type { ModelGraphs } from './runnable-model.js'
 import { type StageDtypes, stageFormats } from './stage-dtypes.js'
 import { type ConversionStep, type DataFilePlan, WeightLayout } from './weight-layout.js'
@@ -32,13 +33,12 @@ export interface PlanOptions {
  */
 export function planModel(model: CheckpointModel, dtypes: StageDtypes, options: PlanOptions): ModelPlan {
   const { config, names, checkpoint, dropsDummyHeads } = model
-  const layout = (stage: string) => new WeightLayout(stage, checkpoint.tensors, options.maxFileBytes)
-  const layouts = { vision: layout('vision'), projector: layout('projector'), decoder: layout('decoder') }
-  const sources = {
-    vision: layouts.vision.source(dtypes.vision, options.blockInput),
-    projector: layouts.projector.source(dtypes.projector, options.blockInput),
-    decoder: layouts.decoder.source(dtypes.decoder, options.blockInput),
-  }
+  const layouts = forEachGraph(
+    name => new WeightLayout(graphParts[name].fileName, checkpoint.tensors, options.maxFileBytes),
+  )
+  const sources = forEachGraph(name =>
+    layouts[name].source(dtypes[graphParts[name].stage], options.blockInput),
+  )
   const graphs = buildGraphs(config, names, sources, dropsDummyHeads)
   const table = embeddingTensor(model)
   const { vocabSize, hiddenSize } = config.decoder
@@ -47,7 +47,7 @@ export function planModel(model: CheckpointModel, dtypes: StageDtypes, options: 
   const places = layouts.decoder.place(table.name, part, stageFormats[dtypes.decoder].head)
   const { dtype } = places[0]!
   invariant(dtype !== 'int8', 'embeddings are not stored as int8')
-  const all = [layouts.vision, layouts.projector, layouts.decoder]
+  const all = graphNames.map(name => layouts[name])
   return {
     dtypes,
     graphs,

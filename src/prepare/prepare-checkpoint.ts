@@ -3,6 +3,7 @@ import { baseName } from '../formats/file-name.js'
 import type { Files, FolderPublisher, FolderWriter } from '../platform/platform.js'
 import { type BuiltModel, buildInPlace, type CheckpointModel, readCheckpoint } from './build-model.js'
 import { directConverter, type SlabConverter } from './convert-slab.js'
+import { graphNames, graphParts } from './graph-names.js'
 import { encodeManifest, MANIFEST_NAME, type Manifest, manifestHeader, parseManifest } from './manifest.js'
 import { type ModelPlan, planModel } from './plan-model.js'
 import { type CheckedPrepareOptions, type PrepareOptions, parsePrepareOptions } from './prepare-options.js'
@@ -101,17 +102,16 @@ async function writeFolder(
   { files, writer, options }: Preparation,
   { folder, config }: CheckpointModel,
   graphs: ModelGraphs,
-): Promise<Pick<ManifestBody, 'format' | 'version' | 'family' | 'graphs' | 'copies' | 'blocks'>> {
+): Promise<Pick<ManifestBody, 'format' | 'version' | 'family' | 'fusion' | 'graphs' | 'copies' | 'blocks'>> {
   const write = async (name: string, bytes: Uint8Array) => {
     options.signal?.throwIfAborted()
     await writer.write(name, bytes)
     return { file: name, bytes: bytes.byteLength, sha256: await sha256Hex(Uint8Array.from(bytes)) }
   }
-  const { vision, projector, decoder } = graphs
-  const written = {
-    ...(vision && { vision: await write('vision.onnx', vision) }),
-    ...(projector && { projector: await write('projector.onnx', projector) }),
-    decoder: await write('decoder.onnx', decoder),
+  const written: Partial<Manifest['graphs']> = {}
+  for (const name of graphNames) {
+    const graph = graphs[name]
+    if (graph !== undefined) written[name] = await write(`${graphParts[name].fileName}.onnx`, graph)
   }
   const copies: Manifest['copies'] = []
   for (const name of COPIED) {
@@ -120,7 +120,11 @@ async function writeFolder(
       copies.push(await write(name, await files.read(path, MAX_COPIED_BYTES)))
   }
   const blocks = { rounding: options.rounding, activations: options.activations }
-  return { ...manifestHeader, family: config.family, blocks, graphs: written, copies }
+  return {
+    ...{ ...manifestHeader, family: config.family },
+    ...(config.vision && { fusion: config.vision.fusion }),
+    ...{ blocks, graphs: written as Manifest['graphs'], copies },
+  }
 }
 
 /** A folder whose graphs read the checkpoint. */

@@ -27,11 +27,25 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
       { hint: AGAIN },
     )
   }
-  const { vision, projector, decoder } = manifest.graphs
+  const fusion = config.vision?.fusion
+  if (manifest.fusion !== undefined && manifest.fusion !== fusion) {
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${manifestPath}: fusion is ${manifest.fusion}, config.json says ${fusion ?? 'nothing of pictures'}`,
+      { hint: AGAIN },
+    )
+  }
+  const { vision, projector, decoder, crossKeys } = manifest.graphs
+  if ((crossKeys !== undefined) !== (config.decoder.crossAttention !== undefined)) {
+    throw new NVLMError('MODEL_INVALID', `${manifestPath}: graphs do not fit config.json's cross_attention`, {
+      hint: AGAIN,
+    })
+  }
   const graphs = {
     vision: vision && (await readChecked(files, folder, vision)),
     projector: projector && (await readChecked(files, folder, projector)),
     decoder: await readChecked(files, folder, decoder),
+    crossKeys: crossKeys && (await readChecked(files, folder, crossKeys)),
   }
   const weights = await findWeights(files, folder, manifest)
   return { folder, config, graphs, isPrepared: true, dtypes: manifest.dtype, ...weights }

@@ -1,6 +1,7 @@
 import type { RoundingName } from '../formats/blocks/rounding.js'
 import type { Files } from '../platform/platform.js'
 import type { CheckpointModel } from './build-model.js'
+import { graphNames } from './graph-names.js'
 import type { ModelPlan } from './plan-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
@@ -19,8 +20,10 @@ export async function resumeKey(
   rounding: RoundingName,
 ): Promise<string> {
   const graphHashes: string[] = []
-  for (const graph of [graphs.vision, graphs.projector, graphs.decoder])
+  for (const name of graphNames) {
+    const graph = graphs[name]
     if (graph !== undefined) graphHashes.push(await sha256Hex(Uint8Array.from(graph)))
+  }
   const shards: unknown[] = []
   for (const { path, name, size } of checkpoint.files) {
     const info = await files.stat(path)

@@ -1,12 +1,14 @@
 import type { EmbeddingPlace } from '../decoder/embedding-table.js'
 import type { ModelConfig } from '../models/model-definition.js'
+import type { GraphName } from './graph-names.js'
 import type { StageDtypes } from './stage-dtypes.js'
 
-/** ONNX files in memory; vision and projector are absent for a model that takes text only. */
-export interface ModelGraphs {
-  readonly vision?: Uint8Array | undefined
-  readonly projector?: Uint8Array | undefined
-  readonly decoder: Uint8Array
+/**
+ * ONNX files in memory; vision and projector are absent for a model that takes text only, crossKeys for one without
+ * cross-attention.
+ */
+export type ModelGraphs = { readonly decoder: Uint8Array } & {
+  readonly [Name in Exclude<GraphName, 'decoder'>]?: Uint8Array | undefined
 }
 
 /** Everything that is needed to run a model, whether it was prepared before or is built now. */
