@@ -1,5 +1,6 @@
 import type { Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
+import type { CrossShape } from './cross-memory.js'
 import type { DecoderState } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
 import { type RopeScaling, RotaryTable } from './rope.js'
@@ -20,6 +21,8 @@ export interface DecoderShape {
   readonly attentionWindow?: number | undefined
   /** Id that stands for an image embedding; undefined for a model that takes text only. */
   readonly imageTokenId: number | undefined
+  /** Gated layers that look at pictures; undefined: none. */
+  readonly crossAttention?: Pick<CrossShape, 'layers'> | undefined
 }
 
 /** Token ids and image embeddings → logits. Sequences are independent of each other. */
@@ -27,10 +30,12 @@ export class Decoder {
   private readonly rotary: RotaryTable
   private isDisposed = false
 
+  /** @param crossKeys - keys and values of pictures, for a shape with cross-attention */
   constructor(
     private readonly session: Session,
     private readonly embeddings: EmbeddingTable,
     readonly shape: DecoderShape,
+    private readonly crossKeys?: Session | undefined,
   ) {
     this.rotary = new RotaryTable(shape.headDim, shape.ropeTheta, shape.ropeScaling)
   }
@@ -51,10 +56,14 @@ export class Decoder {
         `contextLength ${contextLength}; expected an integer from 1 to ${maxPositionEmbeddings}`,
       )
     }
-    return new SessionDecoderState(
-      { session: this.session, embeddings: this.embeddings, rotary: this.rotary, shape: this.shape },
-      contextLength,
-    )
+    const { session, embeddings, rotary, shape } = this
+    const cross = this.crossKeys &&
+      shape.crossAttention && {
+        session: this.crossKeys,
+        embeddings,
+        shape: { ...shape, layers: shape.crossAttention.layers },
+      }
+    return new SessionDecoderState({ session, embeddings, rotary, shape, cross }, contextLength)
   }
 
   /** Free the session. A second call does nothing. */
@@ -62,6 +71,7 @@ export class Decoder {
     if (this.isDisposed) return
     this.isDisposed = true
     await this.session.dispose()
+    await this.crossKeys?.dispose()
     await this.embeddings.dispose()
   }
 }

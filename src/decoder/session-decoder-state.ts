@@ -3,6 +3,7 @@ import { releaseTensors } from '../backend/device-memory.js'
 import { assertFinite } from '../core/assert-finite.js'
 import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
+import { CrossMemory, type CrossParts, checkCrossImages } from './cross-memory.js'
 import type { DecoderShape } from './decoder.js'
 import type { DecoderState, PrefillInput, PrefillOptions } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
@@ -16,6 +17,17 @@ export interface DecoderParts {
   readonly embeddings: EmbeddingTable
   readonly rotary: RotaryTable
   readonly shape: DecoderShape
+  /** Of a decoder with cross-attention. */
+  readonly cross: CrossParts | undefined
+}
+
+/** Tokens to run. */
+interface Tokens {
+  /** float32 [tokens, hiddenSize]. */
+  readonly embeddings: Float32Array
+  readonly positionIds: ArrayLike<number>
+  /** Place of the first one in the sequence. */
+  readonly firstPlace: number
 }
 
 /** Tokens of one run: more cost memory for the scores, fewer read the weights more often. */
@@ -27,14 +39,16 @@ const MASKED = -1e30
 /** A sequence on a session with read-only past: new keys and values are appended here. */
 export class SessionDecoderState implements DecoderState {
   private readonly cache: KvCache
+  private readonly cross: CrossMemory | undefined
   private isRunning = false
   private isDisposed = false
 
-  /** @param cache - owned from now on; default: an empty one */
+  /** @param cache - owned from now on, as is `cross`; default: empty ones */
   constructor(
     private readonly parts: DecoderParts,
     readonly contextLength: number,
     cache?: KvCache,
+    cross?: CrossMemory,
   ) {
     const { numHiddenLayers, numKeyValueHeads, headDim } = parts.shape
     this.cache =
@@ -44,6 +58,7 @@ export class SessionDecoderState implements DecoderState {
         contextLength,
         parts.session.memory,
       )
+    this.cross = cross ?? (parts.cross && new CrossMemory(parts.cross))
   }
 
   get length(): number {
@@ -51,7 +66,7 @@ export class SessionDecoderState implements DecoderState {
   }
 
   get byteLength(): number {
-    return this.cache.byteLength
+    return this.cache.byteLength + (this.cross?.byteLength ?? 0)
   }
 
   async prefill(input: PrefillInput, options: PrefillOptions = {}): Promise<FloatTensor> {
@@ -71,14 +86,20 @@ export class SessionDecoderState implements DecoderState {
     const { inputIds } = input
     const total = inputIds.length
     const positionIds = this.checkedPositions(input)
+    checkCrossImages(input.crossImages ?? [], this.parts.cross?.shape, total)
     return this.exclusively(async () => {
       const embeddings = await this.parts.embeddings.lookUp(inputIds)
       replaceImages(embeddings)
+      const firstPlace = this.length
+      // an aborted call may have left pictures that its tokens never came to see
+      this.cross?.truncate(firstPlace)
+      await this.cross?.add(input.crossImages ?? [], firstPlace, options.signal)
+      const tokens = { embeddings, positionIds, firstPlace }
       const { vocabSize } = this.parts.shape
       const logits = new Float32Array((options.allPositions ? total : 1) * vocabSize)
       let start = 0
       if (this.length === 0 && this.parts.session.refusesEmpty) {
-        logits.set(await this.seed(embeddings, positionIds))
+        logits.set(await this.seed(tokens))
         start = 1
       }
       for (; start < total; start += CHUNK_LENGTH) {
@@ -86,7 +107,7 @@ export class SessionDecoderState implements DecoderState {
         const end = Math.min(start + CHUNK_LENGTH, total)
         const isLast = end === total
         const numRows = options.allPositions ? end - start : isLast || this.parts.session.refusesEmpty ? 1 : 0
-        const chunk = await this.runChunk(embeddings, positionIds, start, end, numRows)
+        const chunk = await this.runChunk(tokens, start, end, numRows)
         logits.set(chunk, options.allPositions ? start * vocabSize : 0)
         options.onProgress?.(end, total)
       }
@@ -98,17 +119,24 @@ export class SessionDecoderState implements DecoderState {
     this.assertUsable()
     this.assertLength(length, 'truncate to')
     this.cache.truncate(length)
+    this.cross?.truncate(length)
   }
 
   fork(length: number): DecoderState {
     this.assertUsable()
     this.assertLength(length, 'fork at')
-    return new SessionDecoderState(this.parts, this.contextLength, this.cache.fork(length))
+    return new SessionDecoderState(
+      this.parts,
+      this.contextLength,
+      this.cache.fork(length),
+      this.cross?.fork(length),
+    )
   }
 
   dispose(): void {
     this.isDisposed = true
     this.cache.dispose()
+    this.cross?.dispose()
   }
 
   private assertLength(length: number, what: string): void {
@@ -171,20 +199,19 @@ export class SessionDecoderState implements DecoderState {
    *
    * @returns logits, float32 [vocabSize]
    */
-  private async seed(embeddings: Float32Array, positionIds: ArrayLike<number>): Promise<Float32Array> {
+  private async seed(tokens: Tokens): Promise<Float32Array> {
     const { numHiddenLayers } = this.parts.shape
     this.cache.appendZeros()
     let logits: Float32Array | undefined
     for (let run = 0; run <= numHiddenLayers; run++) {
-      logits = await this.runChunk(embeddings, positionIds, 0, 1, 1, () => this.cache.truncate(0))
+      logits = await this.runChunk(tokens, 0, 1, 1, () => this.cache.truncate(0))
     }
     return logits!
   }
 
   /** Run the tokens [start, end) and append them; logits of the last `numRows` of them. */
   private async runChunk(
-    embeddings: Float32Array,
-    positionIds: ArrayLike<number>,
+    { embeddings, positionIds, firstPlace }: Tokens,
     start: number,
     end: number,
     numRows: number,
@@ -197,6 +224,7 @@ export class SessionDecoderState implements DecoderState {
     const { cos, sin } = this.parts.rotary.rows(positions)
     const outputs = await this.parts.session.run({
       ...this.cache.feeds(firstPast),
+      ...this.cross?.feeds(firstPlace + start, length),
       inputsEmbeds: float32(embeddings.subarray(start * hiddenSize, end * hiddenSize), [length, hiddenSize]),
       cos: float32(cos, [length, headDim / 2]),
       sin: float32(sin, [length, headDim / 2]),
