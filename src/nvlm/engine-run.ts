@@ -10,7 +10,7 @@ import { createSampler } from '../generation/sampler.js'
 import { generateTokens, type TokenSteps } from '../generation/token-loop.js'
 import { describeDevice } from './describe-device.js'
 import { draftedSteps } from './draft-from-prompt.js'
-import { encodeImages } from './encode-images.js'
+import { encodeImages, type ImageInput } from './encode-images.js'
 import type { FinishReason, GenerateRequest, GenerateResult, RunHooks } from './engine-client.js'
 import { type PromptInput, preparePrompt } from './prompt-input.js'
 import { RunClock } from './run-clock.js'
@@ -29,7 +29,7 @@ export class EngineRun {
   private readonly logprobs: TokenLogprob[] = []
   private readonly warnings: string[]
   private seed: number | undefined
-  private prompt: PromptInput = { inputIds: [], keys: [], pictures: [], imageTokens: 0 }
+  private prompt: PromptInput = { inputIds: [], keys: [], pictures: [], places: [], embedPlaces: [] }
   private cachedTokens = 0
   private drafts: DraftCounts = { draftTokens: 0, acceptedDraftTokens: 0 }
   private finishReason: FinishReason = 'aborted'
@@ -70,9 +70,9 @@ export class EngineRun {
       const maxTokens = this.checkedMaxTokens()
       state = await context.prefixes.take(this.prompt.keys)
       this.cachedTokens = state.length
-      const imageEmbeds = await encodeImages(context, this.prompt, state.length, hooks, clock)
+      const images = await encodeImages(context, this.prompt, state.length, hooks, clock)
       hooks.signal.throwIfAborted()
-      await this.decode(state, await this.prefill(state, imageEmbeds), maxTokens)
+      await this.decode(state, await this.prefill(state, images), maxTokens)
     } catch (error) {
       if (!hooks.signal.aborted || error !== hooks.signal.reason) {
         state?.dispose()
@@ -96,7 +96,7 @@ export class EngineRun {
       ...(this.seed !== undefined && { seed: this.seed }),
       usage: {
         promptTokens,
-        imageTokens: this.prompt.imageTokens,
+        imageTokens: this.prompt.embedPlaces.length,
         cachedTokens: this.cachedTokens,
         completionTokens,
         ...this.drafts,
@@ -137,13 +137,13 @@ export class EngineRun {
     return room
   }
 
-  private async prefill(state: DecoderState, imageEmbeds: FloatTensor | undefined): Promise<FloatTensor> {
+  private async prefill(state: DecoderState, images: ImageInput): Promise<FloatTensor> {
     this.clock.enter('prefill')
     const { signal, onEvent } = this.hooks
     const inputIds = this.prompt.inputIds.slice(this.cachedTokens)
     const onProgress = (done: number, total: number) =>
       onEvent({ type: 'progress', stage: 'prefill', done, total })
-    return state.prefill(imageEmbeds ? { inputIds, imageEmbeds } : { inputIds }, { signal, onProgress })
+    return state.prefill({ inputIds, ...images }, { signal, onProgress })
   }
 
   private async decode(state: DecoderState, logits: FloatTensor, maxTokens: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { DecoderState } from '../decoder/decoder-state.js'
 import type { TokenTextStream } from '../generation/answer-text.js'
 import type { Tiles } from '../image/tiles.js'
 import type { OpenedImage } from '../platform/image-input.js'
+import type { EncodedPrompt } from '../tokenizer/encoded-prompt.js'
 import type { Message } from '../tokenizer/messages.js'
 import type { ToolDefinition } from '../tokenizer/tools.js'
 import type { TileOptions } from './engine-client.js'
@@ -17,11 +18,11 @@ export interface EngineStages {
     /** Id that stands for one image embedding. */
     readonly imageTokenId: number | undefined
     readonly addedTokens: readonly { readonly id: number; readonly isSpecial: boolean }[]
-    encodePrompt(
+    placePrompt(
       messages: readonly Message[],
       tileCounts: readonly number[],
       tools?: readonly ToolDefinition[],
-    ): ArrayLike<number>
+    ): EncodedPrompt
     decode(tokenIds: readonly number[], options: { readonly skipSpecial: boolean }): string
     tokenBytes(id: number): Uint8Array
     stream(options: { readonly skipSpecial: boolean }): TokenTextStream

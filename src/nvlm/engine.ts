@@ -4,6 +4,7 @@ import type { OpenedImage } from '../platform/image-input.js'
 import { type CacheOptions, cacheBudgets } from './cache-options.js'
 import { Constraints } from './constraints.js'
 import { poolEmbeds } from './embed-images.js'
+import { numImageTokens } from './encode-images.js'
 import {
   DISPOSED_MESSAGE,
   type EmbedRequest,
@@ -74,7 +75,7 @@ export class Engine implements EngineClient {
 
   async countTokens(request: PromptRequest): Promise<Usage> {
     this.assertUsable()
-    const { inputIds, imageTokens } = await preparePrompt(
+    const { inputIds, embedPlaces } = await preparePrompt(
       this.stages,
       this.context.pictures,
       request,
@@ -82,7 +83,7 @@ export class Engine implements EngineClient {
     )
     return {
       promptTokens: inputIds.length,
-      imageTokens,
+      imageTokens: embedPlaces.length,
       cachedTokens: 0,
       completionTokens: 0,
       draftTokens: 0,
@@ -96,7 +97,12 @@ export class Engine implements EngineClient {
     return this.exclusively(signal, async () => {
       const picture = await this.openPicture(request, 0, signal)
       const id = await pictures.prepare(picture, signal)
-      return { id, tiles: picture.numTiles, tokens: this.numTokens(picture), hash: picture.hash }
+      return {
+        id,
+        tiles: picture.numTiles,
+        tokens: numImageTokens(this.info, picture.numTiles),
+        hash: picture.hash,
+      }
     })
   }
 
@@ -111,7 +117,7 @@ export class Engine implements EngineClient {
       for (const index of collectImages(request).keys()) {
         const picture = await this.openPicture(request, index, signal)
         embeddings.push(poolEmbeds(await this.context.pictures.encode(picture, signal), request))
-        imageTokens += this.numTokens(picture)
+        imageTokens += picture.numTiles * (this.info.tile?.tokens ?? 0)
         await this.context.nextTurn()
       }
       return { embeddings, imageTokens }
@@ -143,10 +149,6 @@ export class Engine implements EngineClient {
     signal.throwIfAborted()
     const { image, tiles } = collectImages(request)[index]!
     return this.context.pictures.open(image, { ...tiles, applyExif: request.applyExif }, signal)
-  }
-
-  private numTokens({ numTiles }: Picture): number {
-    return numTiles * (this.info.tile?.tokens ?? 0)
   }
 
   private async close(): Promise<void> {

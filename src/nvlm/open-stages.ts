@@ -7,6 +7,7 @@ import { modelIdOfPath } from '../hub/hub-name.js'
 import { ImageTiler } from '../image/image-tiler.js'
 import type { VisionConfig } from '../models/model-definition.js'
 import type { Files, Platform, RandomAccessFile } from '../platform/platform.js'
+import { type GraphName, graphNames, graphParts } from '../prepare/graph-names.js'
 import type { RunnableModel } from '../prepare/runnable-model.js'
 import { parseDtype } from '../prepare/stage-dtypes.js'
 import { Projector } from '../projector/projector.js'
@@ -24,7 +25,7 @@ export interface StageHost {
   readonly backend: Backend
 }
 
-/** Sessions in the order in which they are loaded. */
+/** Stages in the order in which they are loaded. */
 const PARTS: readonly PartName[] = ['vision', 'projector', 'decoder']
 
 /** Opens a model folder of a kind that the host can run. */
@@ -69,13 +70,14 @@ export async function openStages(
     onWarning,
   })
   try {
-    for (const [index, part] of PARTS.entries()) {
-      report(part, index + 2)
-      const graph = model.graphs[part]
+    for (const name of graphNames) {
+      const { stage } = graphParts[name]
+      if (name === stage) report(stage, PARTS.indexOf(stage) + 2)
+      const graph = model.graphs[name]
       const residentOutputs =
-        part === 'decoder' ? newRowsNames(model.config.decoder.numHiddenLayers) : undefined
+        name === 'decoder' ? newRowsNames(model.config.decoder.numHiddenLayers) : undefined
       if (graph)
-        await sessions.load(part, { model: graph, dataFolder: model.dataFolder, name: part, residentOutputs })
+        await sessions.load(name, { model: graph, dataFolder: model.dataFolder, name, residentOutputs })
     }
     const embeddings = await openEmbeddings(files, model)
     report('ready', PARTS.length + 2)
@@ -121,6 +123,7 @@ function modelInfo(
   return {
     id: modelIdOfPath(path),
     family,
+    fusion: vision?.fusion,
     contextLength,
     tile: vision && {
       size: vision.tiling.tileSize,
@@ -137,7 +140,7 @@ function modelInfo(
 interface LoadedParts {
   readonly host: StageHost
   readonly tokenizer: Tokenizer
-  readonly sessions: Partial<Record<PartName, Session>>
+  readonly sessions: Partial<Record<GraphName, Session>>
   readonly embeddings: EmbeddingTable
 }
 
@@ -153,10 +156,8 @@ class LoadedStages implements Stages {
   ) {
     const { vision, decoder } = model.config
     this.tokenizer = tokenizer
-    this.decoder = new Decoder(sessions.decoder!, embeddings, {
-      ...decoder,
-      imageTokenId: vision && tokenizer.imageTokenId,
-    })
+    const shape = { ...decoder, imageTokenId: vision && tokenizer.imageTokenId }
+    this.decoder = new Decoder(sessions.decoder!, embeddings, shape, sessions.crossKeys)
     this.pictureStages = vision && pictureStages(host, vision, sessions, info)
   }
 
@@ -189,7 +190,7 @@ class LoadedStages implements Stages {
 function pictureStages(
   host: StageHost,
   vision: VisionConfig,
-  sessions: Partial<Record<PartName, Session>>,
+  sessions: Partial<Record<GraphName, Session>>,
   info: ModelInfo,
 ): Pick<Stages, 'tiler' | 'visionEncoder' | 'projector'> {
   const { tower, projector, tiling } = vision

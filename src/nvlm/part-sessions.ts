@@ -1,7 +1,8 @@
 import type { Backend, Device, GraphSource, Session } from '../backend/backend.js'
 import { SerialRuns } from '../backend/serial-runs.js'
 import { NVLMError } from '../core/errors.js'
-import type { ModelInfo, PartName } from './stages.js'
+import type { GraphName } from '../prepare/graph-names.js'
+import type { ModelInfo } from './stages.js'
 
 /** How the sessions of a model are made. */
 export interface PartSessionOptions {
@@ -14,8 +15,8 @@ export interface PartSessionOptions {
 
 /** The sessions of a model, which take turns, and where each of them runs. */
 export class PartSessions {
-  readonly loaded: Partial<Record<PartName, Session>> = {}
-  private readonly places: Partial<Record<PartName, Device>> = {}
+  readonly loaded: Partial<Record<GraphName, Session>> = {}
+  private readonly places: Partial<Record<GraphName, Device>> = {}
   private readonly turns = new SerialRuns()
   private device: Device
 
@@ -38,7 +39,7 @@ export class PartSessions {
    *
    * @throws {NVLMError} BACKEND_UNAVAILABLE, BACKEND_FAILED
    */
-  async load(part: PartName, graph: GraphSource): Promise<void> {
+  async load(part: GraphName, graph: GraphSource): Promise<void> {
     const session = await this.createSession(part, graph)
     this.loaded[part] = this.turns.wrap(session)
     this.places[part] = this.device
@@ -48,7 +49,7 @@ export class PartSessions {
     for (const session of Object.values(this.loaded)) await session.dispose()
   }
 
-  private async createSession(part: PartName, graph: GraphSource): Promise<Session> {
+  private async createSession(part: GraphName, graph: GraphSource): Promise<Session> {
     const { numThreads, isBound, onWarning } = this.options
     for (;;) {
       try {

@@ -1,17 +1,23 @@
+import type { PicturePlaces } from '../tokenizer/encoded-prompt.js'
 import type { ContentPart } from '../tokenizer/messages.js'
+import { numImageTokens } from './encode-images.js'
 import type { PromptRequest, TileOptions } from './engine-client.js'
 import type { EngineStages } from './engine-stages.js'
 import type { Picture, Pictures } from './pictures.js'
 import type { PlaceKey } from './prefix-cache.js'
+import type { ModelInfo } from './stages.js'
 
 /** A prompt ready for the model. */
 export interface PromptInput {
   readonly inputIds: readonly number[]
-  /** What lies at each place: `inputIds`, with pictures' keys where their embeddings go. */
+  /** What lies at each place: `inputIds`, with pictures' keys where tokens are their embeddings or see them alone. */
   readonly keys: readonly PlaceKey[]
   /** The pictures, in order of appearance. */
   readonly pictures: readonly Picture[]
-  readonly imageTokens: number
+  /** Where they lie, for a model that looks at them by cross-attention; else empty. */
+  readonly places: readonly PicturePlaces[]
+  /** Places of the tokens that are image embeddings, ascending. */
+  readonly embedPlaces: readonly number[]
 }
 
 /**
@@ -32,23 +38,30 @@ export async function preparePrompt(
     pictures.push(await store.open(image, { ...tiles, applyExif: request.applyExif }, signal))
   }
   const tileCounts = pictures.map(({ numTiles }) => numTiles)
-  const inputIds = Array.from(stages.tokenizer.encodePrompt(request.messages, tileCounts, request.tools))
-  const keys = placeKeys(inputIds, pictures, stages)
-  const imageTokens = keys.filter(key => typeof key === 'string').length
-  return { inputIds, keys, pictures, imageTokens }
+  const encoded = stages.tokenizer.placePrompt(request.messages, tileCounts, request.tools)
+  const { inputIds, pictures: places } = encoded
+  const { imageTokenId } = stages.tokenizer
+  const embedPlaces = inputIds.flatMap((id, place) => (id === imageTokenId ? [place] : []))
+  const keys = placeKeys(inputIds, pictures, { places, embedPlaces }, stages.info)
+  return { inputIds, keys, pictures, places, embedPlaces }
 }
 
 function placeKeys(
   inputIds: readonly number[],
   pictures: readonly Picture[],
-  { tokenizer: { imageTokenId }, info }: EngineStages,
+  { places, embedPlaces }: Pick<PromptInput, 'places' | 'embedPlaces'>,
+  info: ModelInfo,
 ): readonly PlaceKey[] {
-  const tokensPerTile = info.tile?.tokens ?? 0
+  const keys: PlaceKey[] = [...inputIds]
+  for (const [index, { start, end }] of places.entries()) {
+    // without a picture in the sequence only these keys tell two pictures of equally many tiles apart
+    for (let place = start; place < end; place++) keys[place] = `${pictures[index]!.key} ${inputIds[place]}`
+  }
   const imageKeys = pictures.flatMap(({ key, numTiles }) =>
-    new Array<string>(numTiles * tokensPerTile).fill(key),
+    new Array<string>(numImageTokens(info, numTiles)).fill(key),
   )
-  let next = 0
-  return inputIds.map(id => (id === imageTokenId ? (imageKeys[next++] ?? id) : id))
+  for (const [index, place] of embedPlaces.entries()) keys[place] = imageKeys[index] ?? inputIds[place]!
+  return keys
 }
 
 /** A picture and how it is cut. */

@@ -1,6 +1,7 @@
 import type { Device } from '../backend/backend.js'
 import type { Decoder } from '../decoder/decoder.js'
 import type { ImageTiler } from '../image/image-tiler.js'
+import type { Fusion } from '../models/fusion.js'
 import type { StageDtypes, StageName } from '../prepare/stage-dtypes.js'
 import type { Projector } from '../projector/projector.js'
 import type { Tokenizer } from '../tokenizer/tokenizer.js'
@@ -15,6 +16,8 @@ export interface ModelInfo {
   readonly id: string
   /** Name of the model definition, such as `nvlm-d`. */
   readonly family: string
+  /** How pictures reach the language model; absent for a model that takes text only. */
+  readonly fusion?: Fusion | undefined
   /** Most tokens of prompt and answer together. */
   readonly contextLength: number
   /** How pictures are cut; absent for a model that takes text only. */

@@ -34,7 +34,10 @@ export class FakeStages implements EngineStages {
     addedTokens: [],
     stopTokenIds: [STOP_ID],
     imageTokenId: IMAGE_ID,
-    encodePrompt: (messages, tileCounts, tools = []) => encodePrompt(messages, tileCounts, tools),
+    placePrompt: (messages, tileCounts, tools = []) => ({
+      inputIds: encodePrompt(messages, tileCounts, tools),
+      pictures: [],
+    }),
     decode: (ids, { skipSpecial }) => ids.map(id => decodeToken(id, skipSpecial)).join(''),
     tokenBytes: id => new TextEncoder().encode(decodeToken(id, false)),
     stream: ({ skipSpecial }) => ({ push: id => decodeToken(id, skipSpecial), flush: () => '' }),
