@@ -61,11 +61,11 @@ export async function writeFusionCheckpoint(folder: string, options: FusionOptio
 }
 
 function randomTensors(seed: number) {
-  const next = createRandom(seed)
+  const random = createRandom(seed)
   return (name: string, shape: readonly number[], scale: number, mean = 0): FloatTensorEntry => {
     const data = Float32Array.from(
       { length: shape.reduce((product, size) => product * size, 1) },
-      () => mean + scale * (2 * next() - 1),
+      () => mean + scale * (2 * random.next() - 1),
     )
     return { name, dtype: 'F32', shape, data }
   }
