@@ -40,13 +40,16 @@ export interface TileSettings {
   readonly limits: ImageLimits
 }
 
+/** Pictures larger than these are refused unless the caller says otherwise. */
+export const DEFAULT_IMAGE_LIMITS: ImageLimits = { maxBytes: 20_000_000, maxPixels: 64_000_000 }
+
 const DEFAULTS: TileSettings = {
   tileSize: 448,
   maxTiles: 6,
   minTiles: 1,
   useThumbnail: true,
   applyExif: true,
-  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000 },
+  limits: DEFAULT_IMAGE_LIMITS,
 }
 
 const numTiles = z.int('a whole number from 1 to 256').min(1).max(256)

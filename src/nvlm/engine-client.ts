@@ -118,7 +118,7 @@ export type EngineEvent =
     }
   /** The model calls a tool, or a tool gave something back. */
   | Extract<StreamPart, { type: 'tool-call' | 'tool-result' }>
-  /** Text that output filters let through; the tokens come without theirs then. */
+  /** Text that output filters let through, whose tokens come without theirs then; or text of a server that tells no tokens. */
   | { readonly type: 'text'; readonly text: string }
   /** A token, with the text that is certain because of it (often none). */
   | {
@@ -212,6 +212,9 @@ export interface EngineClient {
   /** Abort all runs, wait for them, free the model. A second call waits for the first. */
   dispose(): Promise<void>
 }
+
+/** Tokens of an answer when the request does not say, as the official code asks for. */
+export const DEFAULT_MAX_TOKENS = 1024
 
 /** Error of every call after `dispose`. */
 export const DISPOSED_MESSAGE = 'the model is disposed; load it again'

@@ -11,15 +11,18 @@ import { generateTokens, type TokenSteps } from '../generation/token-loop.js'
 import { describeDevice } from './describe-device.js'
 import { draftedSteps } from './draft-from-prompt.js'
 import { encodeImages, type ImageInput } from './encode-images.js'
-import type { FinishReason, GenerateRequest, GenerateResult, RunHooks } from './engine-client.js'
+import {
+  DEFAULT_MAX_TOKENS,
+  type FinishReason,
+  type GenerateRequest,
+  type GenerateResult,
+  type RunHooks,
+} from './engine-client.js'
 import { type PromptInput, preparePrompt } from './prompt-input.js'
 import { RunClock } from './run-clock.js'
 import type { RunContext } from './run-context.js'
 import { checkLogitBias, idleSamplingWarnings } from './sampling-schema.js'
 import { describeLogprob, type TokenLogprob } from './token-logprob.js'
-
-/** Tokens of an answer when the request does not say, as the official code asks for. */
-export const DEFAULT_MAX_TOKENS = 1024
 
 /** One request on its way through the stages. */
 export class EngineRun {

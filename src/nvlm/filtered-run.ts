@@ -61,9 +61,9 @@ async function runPiped(
   const { signal, unlink } = linkSignals(hooks.signal, stopping.signal)
   const pipe = new OutputPipe(filters, info.id, signal, text => hooks.onEvent({ type: 'text', text }))
   const onEvent = (event: EngineEvent) => {
-    if (event.type !== 'token') return hooks.onEvent(event)
-    pipe.push(event.text)
-    hooks.onEvent({ ...event, text: '' })
+    if (event.type === 'token' || event.type === 'text') pipe.push(event.text)
+    if (event.type === 'token') hooks.onEvent({ ...event, text: '' })
+    else if (event.type !== 'text') hooks.onEvent(event)
   }
   // a filter that stops or fails while the model goes on stops the model
   const filtering = pipe.done.finally(() =>
