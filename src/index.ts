@@ -111,6 +111,7 @@ export type { PrepareOptions, PrepareProgress } from './prepare/prepare-options.
 export type { DtypeOption, PresetName, StageDtype, StageDtypes, StageName } from './prepare/stage-dtypes.js'
 export type { FileVerification, Verification, VerifyOptions } from './prepare/verify-model.js'
 export { Projector } from './projector/projector.js'
+export type { RemoteDialect, RemoteLoadOptions, RemoteOptions } from './remote/remote-options.js'
 export type { ContentPart, Message } from './tokenizer/messages.js'
 export type { EncodeOptions } from './tokenizer/tokenizer.js'
 export type { ToolCallMessagePart, ToolDefinition } from './tokenizer/tools.js'

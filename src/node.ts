@@ -24,6 +24,7 @@ import type { Manifest } from './prepare/manifest.js'
 import { prepareCheckpoint as prepareFolder } from './prepare/prepare-checkpoint.js'
 import { type PrepareOptions, parsePrepareOptions } from './prepare/prepare-options.js'
 import { type Verification, type VerifyOptions, verifyModel as verifyFolder } from './prepare/verify-model.js'
+import { isRemote, type RemoteLoadOptions } from './remote/remote-options.js'
 import { Tokenizer as AnyTokenizer } from './tokenizer/tokenizer.js'
 
 export * from './index.js'
@@ -61,10 +62,23 @@ export class NVLM extends AnyNVLM {
    * BACKEND_FAILED, ENGINE_FAILED; for a name also OFFLINE, UNAUTHORIZED, DOWNLOAD_FAILED, INTEGRITY, OUTPUT_FAILED;
    * the signal's reason on abort
    */
+  static async load(model?: string, options?: LoadOptions & SourceOptions): Promise<NVLM>
+  /**
+   * Get in touch with a model on a server that speaks OpenAI's protocol: vLLM, or `nvlm serve`.
+   *
+   * @throws {NVLMError} INVALID_OPTION, REMOTE_FAILED, UNAUTHORIZED, MODEL_NOT_FOUND; the signal's reason on abort
+   */
+  static async load(options: RemoteLoadOptions): Promise<NVLM>
   static async load(
-    model: string = defaultModelFolder,
+    model: string | RemoteLoadOptions = defaultModelFolder,
     options: LoadOptions & SourceOptions = {},
   ): Promise<NVLM> {
+    if (isRemote(model)) {
+      const { loadRemote } = await import('./remote/load-remote.js')
+      const { diagnostics, imageDecoder: decoder } = platform
+      const loaded = await loadRemote(model, { diagnostics, decoder, passesUrls: true })
+      return new NVLM(loaded.client, loaded.surroundings)
+    }
     const { source, rest } = splitSourceOptions(options, 'load')
     // wrong options show before anything is downloaded
     const needs = parseLoadOptions(rest)

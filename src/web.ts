@@ -11,6 +11,7 @@ import type { Browser } from './platform/web/browser.js'
 import { webDiagnostics } from './platform/web/diagnostics.js'
 import { webImageDecoder } from './platform/web/image-decoder.js'
 import { folderUrl } from './platform/web/url-paths.js'
+import type { RemoteLoadOptions } from './remote/remote-options.js'
 import { Tokenizer as AnyTokenizer } from './tokenizer/tokenizer.js'
 
 export * from './index.js'
@@ -35,7 +36,25 @@ export class NVLM extends AnyNVLM {
    * @throws {NVLMError} INVALID_OPTION, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED, DOWNLOAD_FAILED, UNAUTHORIZED,
    * INTEGRITY, CACHE, BACKEND_UNAVAILABLE, BACKEND_FAILED, DEVICE_LOST, ENGINE_FAILED; the signal's reason on abort
    */
-  static async load(url: string | URL, options: WebLoadOptions = {}): Promise<NVLM> {
+  static async load(url: string | URL, options?: WebLoadOptions): Promise<NVLM>
+  /**
+   * Get in touch with a model on a server that speaks OpenAI's protocol: vLLM, or `nvlm serve`. It must allow the page's
+   * origin, and a key in a page is everybody's.
+   *
+   * @throws {NVLMError} INVALID_OPTION, REMOTE_FAILED, UNAUTHORIZED, MODEL_NOT_FOUND; the signal's reason on abort
+   */
+  static async load(options: RemoteLoadOptions): Promise<NVLM>
+  static async load(url: string | URL | RemoteLoadOptions, options: WebLoadOptions = {}): Promise<NVLM> {
+    if (typeof url === 'object' && 'remote' in url) {
+      // most pages have their model with them
+      const { loadRemote } = await import('./remote/load-remote.js')
+      const loaded = await loadRemote(url, {
+        diagnostics: webDiagnostics,
+        decoder: webImageDecoder,
+        passesUrls: false,
+      })
+      return new NVLM(loaded.client, loaded.surroundings)
+    }
     const { web, rest } = splitWebOptions(options)
     const { client, surroundings } = await loadModel(String(url), rest, webEngineRuntime(createWorker, web), {
       diagnostics: webDiagnostics,

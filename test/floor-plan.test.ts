@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['models'],
   ['prepare'],
   ['nvlm'],
-  ['cli', 'server', 'otel'],
+  ['cli', 'server', 'otel', 'remote', 'ai-sdk', 'langchain'],
   ['index.ts'],
   ['node.ts', 'web.ts', 'engine-worker-web.ts'],
   ['cli.ts', 'otel.ts'],

@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'DISPOSED'
   | 'UNSUPPORTED'
   | 'ENGINE_FAILED'
+  | 'REMOTE_FAILED'
   | 'FILTERED'
   | 'OFFLINE'
   | 'UNAUTHORIZED'
