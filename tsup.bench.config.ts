@@ -20,6 +20,7 @@ export default defineConfig({
     'convert',
     'format-steps',
     'profile',
+    'tried',
   ].map(name => `test/bench/${name}.ts`),
   outDir: 'test/bench/dist',
   format: ['esm'],
