@@ -1,9 +1,15 @@
-"""Write a trained model in the exact file format of nvidia/NVLM-D-72B: config.json, bf16 safetensors, tokenizer files."""
+"""
+Write a trained model in the exact file format of nvidia/NVLM-D-72B: config.json, bf16 safetensors, tokenizer files.
+
+NVLM-X and NVLM-H have no published files; theirs are the same with the layers of cross-attention added.
+"""
 
 import json
 import struct
 
 import torch
+
+from variants import Variant
 
 DUMMY_HEADS = 7  # the published vision model is padded from 25 to 32 heads
 
@@ -27,6 +33,8 @@ def published_name(name):
         return f"language_model.{name}"
     if parts[0] == "layers":
         module = parts[2]
+        if module.startswith("cross_attn"):
+            return f"language_model.model.{name}"
         group = "self_attn." if module in ("q_proj", "k_proj", "v_proj", "o_proj") else "" if "norm" in module else "mlp."
         return f"language_model.model.layers.{parts[1]}.{group}" + ".".join(parts[2:])
     return f"language_model.model.{name}"
@@ -79,15 +87,14 @@ def read_safetensors(path):
     return tensors
 
 
-def load(model, folder):
-    """Put the stored weights into a model of the same sizes; what would be stored again must be equal."""
+def load(model, folder, part=""):
+    """Put the stored weights (of the parameters whose names begin with `part`) into a model of the same sizes, and check them."""
     stored = read_safetensors(folder / "model.safetensors")
-    names = {id(value): name for name, value in published_names(model).items()}
     s = model.sizes
     head_dim = s.vit_hidden // s.vit_heads
-    for value in model.state_dict(keep_vars=True).values():
-        found = stored[names[id(value)]]
-        name = names[id(value)]
+    loaded = {published_name(name): value for name, value in model.state_dict(keep_vars=True).items() if name.startswith(part)}
+    for name, value in loaded.items():
+        found = stored[name]
         if name.endswith("attn.qkv.weight"):
             found = torch.cat([block[:s.vit_hidden] for block in found.chunk(3, 0)])
         elif name.endswith(("attn.q_norm.weight", "attn.k_norm.weight")):
@@ -97,14 +104,29 @@ def load(model, folder):
         with torch.no_grad():
             value.copy_(found)
     for name, value in published_tensors(model).items():
-        if not torch.equal(value.float(), stored[name]):
+        if name in loaded and not torch.equal(value.float(), stored[name]):
             raise ValueError(f"{name} differs after loading")
 
 
-def config(model, vocab_size, tokenizer):
+NAMES = {"self-attention": ("NVLM_D", "NVLM_D"), "cross-attention": ("NVLM_X", "NVLM_X_Model"), "hybrid": ("NVLM_H", "NVLM_H_Model")}
+
+
+def fusion_config(model, variant):
+    """How the picture reaches the decoder, where that is not as in NVLM-D."""
+    fields = {} if variant.tile_tags else {"tile_tags": False}
+    if variant.fusion != "self-attention":
+        fields["cross_attention"] = {
+            "layers": list(range(model.sizes.layers)), "placement": "after-self-attention", "gate": "tanh", "gated_ffn": False,
+            "query_norm": True, "key_value_norm": False, "bias": False, "rope": False,
+        }
+    return fields
+
+
+def config(model, variant, vocab_size, tokenizer):
     s = model.sizes
+    model_type, architecture = NAMES[variant.fusion]
     return {
-        "architectures": ["NVLM_D"], "model_type": "NVLM_D", "torch_dtype": "bfloat16",
+        "architectures": [architecture], "model_type": model_type, "torch_dtype": "bfloat16", **fusion_config(model, variant),
         "downsample_ratio": 0.5, "dynamic_image_size": True, "force_image_size": s.tile, "max_dynamic_patch": 6,
         "min_dynamic_patch": 1, "ps_version": "v2", "select_layer": -1, "template": "chatml", "use_thumbnail": True,
         "llm_config": {
@@ -124,8 +146,15 @@ def config(model, vocab_size, tokenizer):
     }
 
 
-def save(model, tokenizer, vocab_size, folder):
+def stored_variant(folder):
+    """Which member of the family a checkpoint is."""
+    stored = json.loads((folder / "config.json").read_text())
+    fusion = next(fusion for fusion, (model_type, _) in NAMES.items() if model_type == stored["model_type"])
+    return Variant(fusion, stored.get("tile_tags", True))
+
+
+def save(model, variant, tokenizer, vocab_size, folder):
     folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(folder / "model.safetensors", published_tensors(model))
-    (folder / "config.json").write_text(json.dumps(config(model, vocab_size, tokenizer), indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(config(model, variant, vocab_size, tokenizer), indent=2) + "\n")
     tokenizer.save(folder)

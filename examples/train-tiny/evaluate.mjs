@@ -1,50 +1,31 @@
 // @ts-check
 // Ask nvlm-ts the held-out questions and compare with the truth and with PyTorch's answers.
 //
-//   node examples/train-tiny/evaluate.mjs [model folder]
+//   node examples/train-tiny/evaluate.mjs [--held-out folder] [model folder…]
 //
-// Prints a Markdown table; exits with 1 if fewer than 99 % of the answers equal PyTorch's.
-import { readFileSync } from 'node:fs'
+// Prints a Markdown table for each model; exits with 1 if fewer than 99 % of the answers of one equal PyTorch's.
 import { fileURLToPath } from 'node:url'
-import { NVLM } from 'nvlm-ts'
+import { parseArgs } from 'node:util'
+import { ask, percent, table } from './held-out.mjs'
 
-/** @typedef {{ image: string, group: string, topic: string, question: string, truth: string, pytorch: string }} Row */
+const ours = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url))
+const { values, positionals } = parseArgs({
+  options: { 'held-out': { type: 'string', default: ours('heldout') } },
+  allowPositionals: true,
+})
+const models = positionals.length > 0 ? positionals : [ours('../models/nvlm-tiny')]
 
-const heldOut = new URL('heldout/', import.meta.url)
-/** @type {Row[]} */
-const rows = JSON.parse(readFileSync(new URL('questions.json', heldOut), 'utf8'))
-const nvlm = await NVLM.load(process.argv[2])
-
-/** @type {Map<string, { asked: number, right: number, equal: number }>} */
-const groups = new Map()
-const started = performance.now()
-for (const { image, group, question, truth, pytorch } of rows) {
-  // the pictures have no EXIF orientation, so the default equals the official behaviour
-  const { text } = await nvlm.generate(question, {
-    images: [fileURLToPath(new URL(image, heldOut))],
-    maxTokens: 64,
+for (const model of models) {
+  const { name, groups, seconds, device } = await ask(model, values['held-out'], row => [row.group, 'all'])
+  const names = [...groups.keys()].filter(group => group !== 'all')
+  const rows = [...names, 'all'].map(group => {
+    const { asked, right, equal } = groups.get(group) ?? { asked: 0, right: 0, equal: 0 }
+    return [group, asked, percent(right, asked), percent(equal, asked)]
   })
-  for (const name of [group, 'all']) {
-    const counts = groups.get(name) ?? { asked: 0, right: 0, equal: 0 }
-    groups.set(name, counts)
-    counts.asked++
-    if (text === truth) counts.right++
-    if (text === pytorch) counts.equal++
-  }
-}
-const seconds = (performance.now() - started) / 1000
-await nvlm.dispose()
-
-console.log('| pictures | asked | right | equal to PyTorch |\n|---|---|---|---|')
-const percent = (/** @type {number} */ part, /** @type {number} */ whole) =>
-  `${((100 * part) / whole).toFixed(1)} %`
-const names = [...groups.keys()].filter(name => name !== 'all')
-for (const name of [...names, 'all']) {
-  const { asked, right, equal } = /** @type {{ asked: number, right: number, equal: number }} */ (
-    groups.get(name)
+  const all = groups.get('all')
+  console.log(
+    `${name}\n\n${table([['pictures', 'asked', 'right', 'equal to PyTorch'], ...rows])}\n` +
+      `\n${all?.asked} answers in ${seconds.toFixed(1)} s on ${device}\n`,
   )
-  console.log(`| ${name} | ${asked} | ${percent(right, asked)} | ${percent(equal, asked)} |`)
+  if (!all || all.equal < 0.99 * all.asked) process.exitCode = 1
 }
-console.log(`\n${rows.length} answers in ${seconds.toFixed(1)} s on ${nvlm.info.device.decoder}`)
-const all = groups.get('all')
-if (!all || all.equal < 0.99 * all.asked) process.exitCode = 1

@@ -1,9 +1,10 @@
 """
-Draw the held-out pictures, and answer them with PyTorch from the published checkpoint.
+Draw held-out pictures, and answer them with PyTorch from checkpoints in the published format.
 
     python3 heldout.py --model ../models/nvlm-tiny --out heldout
+    python3 heldout.py --plan comparison --model /tmp/four/d /tmp/four/x --out /tmp/comparison
 
-Writes pictures as PNG and `questions.json`: the truth and PyTorch's greedy answer for each, in float32 from the
+Writes pictures as PNG and `questions.json`: the truth and PyTorch's greedy answer of each model, in float32 from the
 stored bf16 weights. `evaluate.mjs` asks nvlm-ts the same.
 """
 
@@ -21,43 +22,65 @@ import tiling
 import train
 
 # (group of the model card, kind of scene, needs more than one tile, pictures)
-PLAN = [
+CARD = [
     ("shapes", "shapes", False, 140), ("shapes, several tiles", "shapes", True, 40),
     ("words and prices", "word", False, 60), ("words and prices", "price", False, 50), ("words and prices, several tiles", "word", True, 30),
     ("strings of 2-4", "string", False, 110), ("strings, several tiles", "string", True, 30), ("sums", "sum", False, 40),
 ]
+COMPARISON = [
+    ("words and prices", "word", False, 60), ("words and prices", "price", False, 40), ("strings", "string", False, 80),
+    ("shapes", "shapes", False, 160), ("sums", "sum", False, 40),
+    ("words and prices, several tiles", "word", True, 100), ("words and prices, several tiles", "price", True, 40),
+    ("strings, several tiles", "string", True, 100), ("shapes, several tiles", "shapes", True, 160),
+]
+PLANS = {"card": (0, CARD), "comparison": (1_000_000, COMPARISON)}  # first seed behind train.HELD_OUT_SEED, and what to draw
+
+
+def load(folder):
+    variant = checkpoint.stored_variant(folder)
+    model, tokenizer, _ = train.build(variant)
+    checkpoint.load(model, folder)
+    return variant, model.eval(), tokenizer
+
+
+def draw(plan, folder, tile):
+    """Write the pictures; yields (row of questions.json, normalised tiles)."""
+    number, (first, parts) = 0, PLANS[plan]
+    for group, kind, wide, count in parts:
+        for _ in range(count):
+            rng = np.random.default_rng(train.HELD_OUT_SEED + first + number)
+            scene = pictures.draw_scene(rng, kind, wide)
+            topic, question, truth = questions.ask(rng, scene)
+            name = f"{number:03}.png"
+            scene.picture.save(folder / name, optimize=True)
+            tiles, _ = tiling.tile_picture(scene.picture, tile)
+            counts = plan == "comparison" and topic == "count"
+            shown = group.replace("shapes", "counts") if counts else group
+            row = {"image": name, "group": shown, "topic": topic, "tiles": len(tiles), "question": question, "truth": truth}
+            yield row, samples.torch.from_numpy(tiling.normalise(tiles))
+            number += 1
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, required=True)
+    parser.add_argument("--model", type=pathlib.Path, nargs="+", required=True)
+    parser.add_argument("--plan", choices=PLANS, default="card")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    model, _, tokenizer, _ = train.build()
-    checkpoint.load(model, options.model)
-    model.eval()
-    end, rows, number = tokenizer.added["<|im_end|>"], [], 0
-    for group, kind, wide, count in PLAN:
-        for _ in range(count):
-            rng = np.random.default_rng(train.HELD_OUT_SEED + number)
-            scene = pictures.draw_scene(rng, kind, wide)
-            topic, question, truth = questions.ask(rng, scene)
-            name = f"{number:03}.png"
-            scene.picture.save(options.out / name, optimize=True)
-            tiles, _ = tiling.tile_picture(scene.picture, model.sizes.tile)
-            image = samples.image_text(len(tiles), model.sizes.tokens_per_tile)
-            prompt = f"{samples.SYSTEM}<|im_start|>user\n{image}\n{question}{samples.END}<|im_start|>assistant\n"
-            answer = model.answer(tokenizer.encode(prompt), samples.torch.from_numpy(tiling.normalise(tiles)), end)
-            rows.append({
-                "image": name, "group": group, "topic": topic, "tiles": len(tiles), "question": question, "truth": truth,
-                "pytorch": tokenizer.decode(answer),
-            })
-            number += 1
+    models = {folder.name: load(folder) for folder in options.model}
+    sizes, rows = next(iter(models.values()))[1].sizes, []
+    for row, pixels in draw(options.plan, options.out, sizes.tile):
+        answers = {
+            name: samples.answer(model, variant, tokenizer, pixels, row["question"])
+            for name, (variant, model, tokenizer) in models.items()
+        }
+        rows.append({**row, "answers": answers})
     (options.out / "questions.json").write_text(json.dumps(rows, indent=0) + "\n")
     for group in dict.fromkeys(row["group"] for row in rows):
-        right = [row["pytorch"] == row["truth"] for row in rows if row["group"] == group]
-        print(f"{group}: {sum(right)} of {len(right)} = {100 * sum(right) / len(right):.1f} %")
+        asked = [row for row in rows if row["group"] == group]
+        right = {name: sum(row["answers"][name] == row["truth"] for row in asked) for name in models}
+        print(f"{group}: " + ", ".join(f"{name} {count} of {len(asked)}" for name, count in right.items()))
 
 
 if __name__ == "__main__":

@@ -103,6 +103,14 @@ def rotary(positions, dim, theta):
     return torch.cat([angles, angles], -1).cos(), torch.cat([angles, angles], -1).sin()
 
 
+def at_places(x, places):
+    """[rows, length, width] → [rows, places, width]: the given places of each row, all if None."""
+    if places is None:
+        return x
+    index = places + torch.arange(len(x))[:, None] * x.shape[1]
+    return x.flatten(0, 1).index_select(0, index.flatten()).view(*places.shape, x.shape[-1])
+
+
 def rotate(x, cos, sin):
     half = x.shape[-1] // 2
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
@@ -119,27 +127,39 @@ class DecoderLayer(nn.Module):
         self.o_proj = nn.Linear(s.hidden, s.hidden, bias=False)
         self.gate_proj, self.up_proj = (nn.Linear(s.hidden, s.intermediate, bias=False) for _ in range(2))
         self.down_proj = nn.Linear(s.intermediate, s.hidden, bias=False)
+        self.cross_attn = self.cross_attn_norm = None  # only in NVLM-X and NVLM-H, see nvlm_xh.py
 
-    def attention(self, x, first, past):
-        """x at positions from `first`, after the keys and values `past`; returns the output and all keys and values."""
+    def attention(self, x, first, past, places):
+        """x at positions from `first`, after the keys and values `past`; returns the output at `places` and all keys and values."""
         batch, length, _ = x.shape
         cos, sin = rotary(torch.arange(first, first + length), self.head_dim, self.rope_theta)
-        q = rotate(self.q_proj(x).view(batch, length, self.heads, self.head_dim).transpose(1, 2), cos, sin)
+        q = self.q_proj(at_places(x, places))
+        asking = q.shape[1]
+        q = q.view(batch, asking, self.heads, self.head_dim).transpose(1, 2)
+        places = torch.arange(length)[None] if places is None else places
+        q = rotate(q, cos[places][:, None], sin[places][:, None])
         k = rotate(self.k_proj(x).view(batch, length, self.kv_heads, self.head_dim).transpose(1, 2), cos, sin)
         v = self.v_proj(x).view(batch, length, self.kv_heads, self.head_dim).transpose(1, 2)
         if past is not None:
             k, v = (torch.cat([old.expand(batch, -1, -1, -1), new], 2) for old, new in zip(past, (k, v)))
         # the queries of one key head side by side, so that keys and values are not repeated
         group = self.heads // self.kv_heads
-        q = q.reshape(batch, self.kv_heads, group * length, self.head_dim)
-        mask = torch.full((length, first + length), float("-inf")).triu(first + 1).repeat(group, 1)
-        weights = (q @ k.transpose(-2, -1) / math.sqrt(self.head_dim) + mask).softmax(-1)
-        out = (weights @ v).view(batch, self.heads, length, self.head_dim)
-        return self.o_proj(out.transpose(1, 2).reshape(batch, length, -1)), (k, v)
+        q = q.reshape(batch, self.kv_heads, group * asking, self.head_dim)
+        later = (torch.arange(first + length) > first + places[..., None]).repeat(1, group, 1)[:, None]
+        weights = (q @ k.transpose(-2, -1) / math.sqrt(self.head_dim)).masked_fill(later, float("-inf")).softmax(-1)
+        out = (weights @ v).view(batch, self.heads, asking, self.head_dim)
+        return self.o_proj(out.transpose(1, 2).reshape(batch, asking, -1)), (k, v)
 
-    def forward(self, x, first=0, past=None):
-        attended, kv = self.attention(self.input_layernorm(x), first, past)
-        x = x + attended
+    def forward(self, x, first=0, past=None, seen=None, places=None):
+        """
+        `seen`: what the picture gives to cross-attention, (keys and values, mask), or None if there is nothing;
+        `places` [rows, count]: what of x is asked for, all if not given.
+        """
+        attended, kv = self.attention(self.input_layernorm(x), first, past, places)
+        x = at_places(x, places) + attended
+        if self.cross_attn is not None and seen is not None:
+            outside, mask = seen
+            x = x + self.cross_attn(self.cross_attn_norm(x), outside, at_places(mask, places))
         y = self.post_attention_layernorm(x)
         return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y)), kv
 
@@ -157,40 +177,33 @@ class NVLMD(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(sizes) for _ in range(sizes.layers))
         self.norm = RMSNorm(sizes.hidden)
         self.lm_head = nn.Linear(sizes.hidden, vocab_size, bias=False)
-        for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=0.03)
-                if getattr(module, "bias", None) is not None:
-                    nn.init.zeros_(module.bias)
+        initialise(self)
 
-    def hidden_states(self, ids, features, shared=0):
-        """
-        ids int64 [batch, length]; features: patch features of all tiles in order; the first `shared` ids are the same
-        in every row and have no image tokens: they are computed once. float32 [batch, length - shared, hidden].
-        """
-        x = self.embed_tokens(ids[:, shared:])
-        if features is not None:
-            image = self.projector(pixel_shuffle(features)).reshape(-1, x.shape[-1])
-            spots = (ids[:, shared:] == self.image_token).flatten().nonzero().squeeze(1)
-            x = x.reshape(-1, x.shape[-1]).index_copy(0, spots, image).view_as(x)
-        prefix = self.embed_tokens(ids[:1, :shared])
+    def hidden_states(self, batch, features):
+        """batch: see samples.Batch; features: patch features of all tiles in order. float32 [rows, places, hidden]."""
+        image = self.projector(pixel_shuffle(features)) if features is not None else None
+        return self.decode(batch, image)
+
+    def decode(self, batch, image, seen=None):
+        """The decoder over ids whose image tokens become the rows of `image`; the shared first ids are computed once."""
+        x = self.embed_tokens(batch.ids[:, batch.shared:])
+        if image is not None:
+            spots = (batch.ids[:, batch.shared:] == self.image_token).flatten().nonzero().squeeze(1)
+            rows = image.reshape(-1, x.shape[-1])
+            x = x.reshape(-1, x.shape[-1]).index_copy(0, spots, rows).view_as(x)
+        prefix = self.embed_tokens(batch.ids[:1, :batch.shared])
         for layer in self.layers:
             past = None
-            if shared:
-                prefix, past = layer(prefix)
-            x, _ = layer(x, shared, past)
+            if batch.shared:
+                prefix, past = layer(prefix)  # no token before a picture sees it
+            x, _ = layer(x, batch.shared, past, seen, batch.places if layer is self.layers[-1] else None)
         return self.norm(x)
 
-    @torch.no_grad()
-    def answer(self, ids, pixels, end, limit=48):
-        """Greedy answer: the new ids without the end token. Recomputes the whole sequence each step."""
-        features = self.vision(pixels) if pixels is not None else None
-        ids = list(ids)
-        start = len(ids)
-        while len(ids) - start < limit:
-            logits = self.lm_head(self.hidden_states(torch.tensor([ids]), features)[0, -1])
-            token = int(logits.argmax())
-            if token == end:
-                break
-            ids.append(token)
-        return ids[start:]
+
+def initialise(module):
+    """The start of all linear layers and embeddings of a module."""
+    for part in module.modules():
+        if isinstance(part, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(part.weight, std=0.03)
+            if getattr(part, "bias", None) is not None:
+                nn.init.zeros_(part.bias)

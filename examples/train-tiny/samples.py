@@ -1,39 +1,85 @@
 """Training samples: a scene, its questions and the teacher's labels, batched for the model."""
 
+import dataclasses
+
 import numpy as np
 import torch
 
 import pictures
 import questions
 import tiling
+from nvlm_xh import ALL, NOTHING
 
 IGNORED = -100
 SYSTEM = "<|im_start|>system\nAnswer the questions.<|im_end|>"
 END = "<|im_end|>"
 
 
-def image_text(num_tiles, tokens_per_tile):
-    """The official image span: numbered tiles, then the thumbnail."""
+@dataclasses.dataclass
+class Batch:
+    """
+    Rows padded on the right. `views` say what a token sees of its picture in cross-attention; `counts` are the tiles of
+    each row; the first `shared` ids are the same in all rows, have no image token and see no picture. `places` (counted
+    behind those) are asked for the next token, which is `wanted` there: the answers.
+    """
+
+    ids: torch.Tensor
+    views: torch.Tensor
+    counts: list
+    shared: int
+    places: torch.Tensor
+    wanted: torch.Tensor
+
+
+def image_text(num_tiles, tokens_per_tile, tile_tags=True):
+    """NVLM-D's image span: numbered tiles, then the thumbnail."""
     pads = "<|vision_pad|>" * tokens_per_tile
+    if not tile_tags:
+        return f"<Image>{pads * num_tiles}</Image>"
     tiles = "".join(f"<tile_{i}>{pads}" for i in range(1, num_tiles))
     return f"<Image>{tiles}<tile_global_thumbnail>{pads}</Image>"
 
 
-def encode_turns(tokenizer, image, turns):
-    """Ids of a conversation, and labels that keep only the answers."""
-    ids, labels = [], []
+def image_pieces(variant, num_tiles, tokens_per_tile):
+    """The image span of NVLM-X or NVLM-H: (text that is tokenised on its own, what its tokens see)."""
+    thumbnail = "<tile_global_thumbnail>" if variant.tile_tags else ""
+    if variant.fusion == "hybrid":
+        inside = [(thumbnail + "<|vision_pad|>" * tokens_per_tile, ALL)]
+    else:
+        tags = [*(f"<tile_{i}>" for i in range(1, num_tiles)), thumbnail] if variant.tile_tags else []
+        inside = [(tag, tile) for tile, tag in enumerate(tags)]
+    return [("<Image>", NOTHING), *inside, ("</Image>", ALL)]
 
-    def add(text, learn):
+
+def prompt_pieces(variant, num_tiles, tokens_per_tile, question):
+    """One user turn up to the answer; num_tiles is 0 where the turn has no picture."""
+    start, end = "<|im_start|>user\n", f"{question}{END}<|im_start|>assistant\n"
+    if num_tiles == 0:
+        return [(start + end, NOTHING)]
+    if variant.fusion == "self-attention":
+        image = image_text(num_tiles, tokens_per_tile, variant.tile_tags)
+        return [(f"{start}{image}\n{end}", NOTHING)]
+    return [(start, NOTHING), *image_pieces(variant, num_tiles, tokens_per_tile), (f"\n{end}", ALL)]
+
+
+def encode_turns(tokenizer, variant, num_tiles, tokens_per_tile, turns):
+    """Ids of a conversation, labels that keep only the answers, and what each token sees of the picture."""
+    ids, labels, views = [], [], []
+    later = ALL if num_tiles and variant.fusion != "self-attention" else NOTHING
+
+    def add(text, view, learn=False):
         new = tokenizer.encode(text)
         ids.extend(new)
         labels.extend(new if learn else [IGNORED] * len(new))
+        views.extend([view] * len(new))
 
-    add(SYSTEM, False)
+    add(SYSTEM, NOTHING)
     for i, (question, answer) in enumerate(turns):
-        before = f"{image}\n" if image and i == 0 else ""
-        add(f"<|im_start|>user\n{before}{question}{END}<|im_start|>assistant\n", False)
-        add(f"{answer}{END}", True)
-    return ids, labels
+        for text, view in prompt_pieces(variant, 0 if i else num_tiles, tokens_per_tile, question):
+            add(text, later if i else view)
+        if answer is not None:
+            add(f"{answer}{END}", later, learn=True)
+    return ids, labels, views
 
 
 def patch_labels(marks, boxes, sizes):
@@ -59,54 +105,83 @@ def patch_labels(marks, boxes, sizes):
 KINDS = {"string": 0.11, "word": 0.17, "price": 0.12, "sum": 0.08, "shapes": 0.52}
 
 
-def make_sample(rng, tokenizer, sizes, wide):
-    """One conversation about one picture: ids, labels, pixels, patch labels."""
+def make_sample(rng, sizes, wide):
+    """One conversation about one picture: turns, pixels, patch labels."""
     scene = pictures.draw_scene(rng, list(KINDS)[rng.choice(len(KINDS), p=list(KINDS.values()))], wide)
     tiles, boxes = tiling.tile_picture(scene.picture, sizes.tile)
     most = {"shapes": 2, "sum": 2, "price": 2}.get(scene.kind, 1)
     turns = [questions.ask(rng, scene)[1:] for _ in range(int(rng.integers(1, most + 1)))]
-    ids, labels = encode_turns(tokenizer, image_text(len(tiles), sizes.tokens_per_tile), turns)
-    return ids, labels, tiling.normalise(tiles), patch_labels(scene.marks, boxes, sizes)
+    return turns, tiling.normalise(tiles), patch_labels(scene.marks, boxes, sizes)
 
 
-def make_talk(rng, tokenizer):
+def make_talk(rng):
     """A conversation without a picture."""
     if rng.random() < 0.5:
         question, answer = questions.TALK[rng.integers(len(questions.TALK))]
     else:
         a, b = rng.integers(0, 10, 2)
         question, answer = f"What is {a} plus {b}?", str(a + b)
-    return (*encode_turns(tokenizer, "", [(question, answer)]), None, None)
+    return [(question, answer)], None, None
 
 
-def collate(samples, padding, image_token):
-    """
-    Tensors of samples padded on the right: ids, labels, pixels, patch labels, and the number of first ids that all
-    rows share before any image token.
-    """
-    length = max(len(s[0]) for s in samples)
-    ids = np.full((len(samples), length), padding, np.int64)
-    labels = np.full((len(samples), length), IGNORED, np.int64)
-    for row, (sample_ids, sample_labels, _, _) in enumerate(samples):
-        ids[row, : len(sample_ids)] = sample_ids
-        labels[row, : len(sample_labels)] = sample_labels
-    same = (ids == ids[0]).all(0) & (ids[0] != image_token)
-    shared = int(np.argmin(same)) if not same.all() else 0
-    has_pixels = [s for s in samples if s[2] is not None]
-    pixels = torch.from_numpy(np.concatenate([s[2] for s in has_pixels])) if has_pixels else None
-    patches = torch.from_numpy(np.concatenate([s[3] for s in has_pixels])) if has_pixels else None
-    return torch.from_numpy(ids), torch.from_numpy(labels), pixels, patches, shared
+def encode_batch(samples, variant, tokenizer, sizes):
+    """The Batch of samples for one variant."""
+    counts = [0 if pixels is None else len(pixels) for _, pixels, _ in samples]
+    rows = [encode_turns(tokenizer, variant, n, sizes.tokens_per_tile, turns) for n, (turns, _, _) in zip(counts, samples)]
+    return collate(rows, counts, tokenizer.added["<|endoftext|>"], tokenizer.added["<|vision_pad|>"])
 
 
-def make_batches(rng, tokenizer, sizes, count, wide_share, chunk=16):
-    """About `count` samples, those of like length together in batches of up to `chunk`."""
+def collate(rows, counts, padding, image_token):
+    """A Batch of (ids, labels, views) rows."""
+    ids = padded([ids for ids, _, _ in rows], padding)
+    views = padded([views for _, _, views in rows], NOTHING)
+    learnt = [np.flatnonzero(np.array(labels) != IGNORED) for _, labels, _ in rows]
+    same = (ids == ids[0]).all(0) & (ids[0] != image_token) & (views == NOTHING).all(0)
+    shared = min(int(np.argmin([*same, False])), min(int(at[0]) for at in learnt) - 1)
+    places = padded([at - 1 - shared for at in learnt], 0)
+    wanted = padded([np.array(labels)[at] for (_, labels, _), at in zip(rows, learnt)], IGNORED)
+    return Batch(*map(torch.from_numpy, (ids, views)), counts, shared, *map(torch.from_numpy, (places, wanted)))
+
+
+def padded(rows, fill):
+    """int64 [rows, longest]."""
+    table = np.full((len(rows), max(len(row) for row in rows)), fill, np.int64)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+def stacked(arrays):
+    """Pixels or patch labels of all samples that have them, as one tensor; None if none has."""
+    present = [a for a in arrays if a is not None]
+    return torch.from_numpy(np.concatenate(present)) if present else None
+
+
+def make_samples(rng, tokenizer, sizes, count, wide_share, chunk=16):
+    """About `count` samples, those of like length together in chunks of up to `chunk`."""
     samples = []
     for _ in range(count):
         choice = rng.random()
-        if choice < 0.02:
-            samples.append(make_talk(rng, tokenizer))
-        else:
-            samples.append(make_sample(rng, tokenizer, sizes, choice > 1 - wide_share))
-    samples.sort(key=lambda s: (0 if s[2] is None else len(s[2]), len(s[0])))
-    padding, image_token = tokenizer.added["<|endoftext|>"], tokenizer.added["<|vision_pad|>"]
-    return [collate(samples[i:i + chunk], padding, image_token) for i in range(0, count, chunk)]
+        samples.append(make_talk(rng) if choice < 0.02 else make_sample(rng, sizes, choice > 1 - wide_share))
+
+    def length(sample):
+        return len(sample[1]) if sample[1] is not None else 0, sum(len(tokenizer.encode(q + a)) for q, a in sample[0])
+
+    samples.sort(key=length)
+    return [samples[i:i + chunk] for i in range(0, count, chunk)]
+
+
+@torch.no_grad()
+def answer(model, variant, tokenizer, pixels, question, limit=48):
+    """Greedy answer to one question about a picture (or None). Recomputes the whole sequence each step."""
+    features = model.vision(pixels) if pixels is not None else None
+    count = 0 if pixels is None else len(pixels)
+    ids, _, views = encode_turns(tokenizer, variant, count, model.sizes.tokens_per_tile, [(question, None)])
+    start, end = len(ids), tokenizer.added[END]
+    while len(ids) - start < limit:
+        batch = Batch(torch.tensor([ids]), torch.tensor([views]), [count], 0, torch.tensor([[len(ids) - 1]]), None)
+        token = int(model.lm_head(model.hidden_states(batch, features)[0, 0]).argmax())
+        if token == end:
+            break
+        ids, views = [*ids, token], [*views, views[-1]]
+    return tokenizer.decode(ids[start:])
