@@ -47,5 +47,12 @@ export default defineConfig([
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },
   web,
   { ...shared, entry: { web: 'src/web.ts' }, format: ['esm'], dts: { only: true } },
-  { ...shared, entry: { cli: 'src/cli.ts' }, format: ['esm'], esbuildPlugins: [libraryBeside] },
+  {
+    ...shared,
+    entry: { cli: 'src/cli.ts' },
+    format: ['esm'],
+    esbuildPlugins: [libraryBeside],
+    // sixel, which is carried along, assigns to a name that it never declares: an error in a module
+    define: { UPNG: 'globalThis.UPNG' },
+  },
 ])

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { CliApi } from './cli/api.js'
 import { runCli } from './cli/main.js'
 import { streamOutput } from './cli/output.js'
+import { parseTilerOptions } from './image/image-tiler-options.js'
 import {
+  type ChatOptions,
   downloadModel,
   ImageTiler,
   inspectModel,
@@ -17,6 +19,7 @@ import {
   verifyModel,
 } from './node.js'
 import { machineMemory } from './platform/node/machine-memory.js'
+import { readPicture } from './platform/node/read-picture.js'
 
 /** The steps of a preparation, in words. */
 const STEP_LABELS = {
@@ -49,7 +52,12 @@ const api: CliApi = {
         onProgress({ label: LOAD_LABELS[stage] ?? 'loading the model', ...progress })
       },
     })
-    return { id: nvlm.info.id, generate: question => nvlm.generate(question), dispose: () => nvlm.dispose() }
+    return {
+      id: nvlm.info.id,
+      generate: question => nvlm.generate(question),
+      chat: start => nvlm.chat(start as ChatOptions),
+      dispose: () => nvlm.dispose(),
+    }
   },
   prepare: (checkpoint, { onProgress, onNotice, rounding, activations, ...options }) =>
     prepareCheckpoint(checkpoint, {
@@ -68,6 +76,10 @@ const api: CliApi = {
     }),
   tile: (image, { tileSize, maxTiles, applyExif, signal }) =>
     new ImageTiler({ tileSize, maxTiles }).tile(image, { applyExif, signal }),
+  openPicture: async (source, signal) => ({
+    source,
+    ...(await readPicture(source, parseTilerOptions({}).limits, signal)),
+  }),
   pull: (model, { revision, signal, onNotice, onProgress }) =>
     downloadModel(model, {
       ...{ revision, signal },
@@ -104,6 +116,11 @@ process.exitCode = await runCli(process.argv.slice(2), {
   version,
   out: streamOutput(process.stdout),
   err: streamOutput(process.stderr),
+  // opened only by a command that reads it
+  get stdin() {
+    return process.stdin
+  },
+  env: process.env,
   signal: interruption.signal,
   isDebug: Boolean(process.env.NVLM_DEBUG),
 })

@@ -1,5 +1,5 @@
 import type { GenerateResult } from '../nvlm/engine-client.js'
-import type { AskOptions, LoadedModel, LoadOptions } from './api.js'
+import type { Answer, LoadedModel, LoadOptions } from './api.js'
 import type { CommandContext } from './command.js'
 import { paint, printable } from './output.js'
 import { Progress } from './progress.js'
@@ -25,17 +25,21 @@ export async function withModel<Result>(
   }
 }
 
-/** Write an answer to `out` while it is made, and give its result. Progress and warnings go to `err`. */
+/**
+ * Write an answer to `out` while it is made, and give its result. Progress and warnings go to `err`.
+ *
+ * @param stop - not aborted yet; ends the answer when it aborts, and what there is by then is the result
+ */
 export async function streamAnswer(
-  model: LoadedModel,
-  question: AskOptions,
+  answer: Answer,
   context: CommandContext,
+  stop?: AbortSignal,
 ): Promise<GenerateResult> {
   const { out, err } = context
-  const { answer, progress } = startAnswer(model, question, context)
+  const progress = showProgress(answer, context)
   let hasText = false
   try {
-    for await (const text of answer) {
+    for await (const text of until(answer, stop)) {
       progress.clear()
       hasText = true
       out.write(printable(out, text))
@@ -52,12 +56,8 @@ export async function streamAnswer(
 }
 
 /** Give the result of an answer without showing it. Progress goes to `err`. */
-export async function awaitAnswer(
-  model: LoadedModel,
-  question: AskOptions,
-  context: CommandContext,
-): Promise<GenerateResult> {
-  const { answer, progress } = startAnswer(model, question, context)
+export async function awaitAnswer(answer: Answer, context: CommandContext): Promise<GenerateResult> {
+  const progress = showProgress(answer, context)
   try {
     return await answer
   } finally {
@@ -65,16 +65,41 @@ export async function awaitAnswer(
   }
 }
 
+/** The pieces of an answer until it ends or `stop` aborts, also in the middle of waiting for the next piece. */
+async function* until(
+  answer: Answer,
+  stop: AbortSignal | undefined,
+): AsyncGenerator<string, void, undefined> {
+  const pieces = answer[Symbol.asyncIterator]()
+  // leaving the answer is what stops its compute
+  const leave = () => pieces.return?.()
+  stop?.addEventListener('abort', leave, { once: true })
+  try {
+    for (let piece = await pieces.next(); !piece.done; piece = await pieces.next()) yield piece.value
+  } finally {
+    stop?.removeEventListener('abort', leave)
+    await pieces.return?.()
+  }
+}
+
 /** What the stages do before the first token, in words. */
 const STAGE_LABELS = { vision: 'seeing the pictures', prefill: 'reading the prompt' } as const
 
-function startAnswer(model: LoadedModel, question: AskOptions, { err }: CommandContext) {
-  const answer = model.generate(question)
+function showProgress(answer: Answer, { err }: CommandContext): Progress {
   const progress = new Progress(err)
   answer.on('progress', ({ stage, done, total }) => {
     if (err.isTTY) progress.update({ label: STAGE_LABELS[stage], done, total })
   })
-  return { answer, progress }
+  return progress
+}
+
+/** How long an answer took, as one line. */
+export function describeSpeed({ timings, device }: GenerateResult): string {
+  return [
+    `first after ${describeMs(timings.timeToFirstTokenMs)}`,
+    `then ${timings.tokensPerSecond.toFixed(1)} a second`,
+    `on ${device}`,
+  ].join(' · ')
 }
 
 /** Tokens of a run, as one line says them. */

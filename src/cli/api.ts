@@ -2,7 +2,9 @@ import type { CachedFile, CachedModel } from '../hub/model-cache.js'
 import type { Tiles } from '../image/tiles.js'
 import type { GenerateResult } from '../nvlm/engine-client.js'
 import type { GenerationProgress } from '../nvlm/generation-events.js'
+import type { RgbImage } from '../platform/platform.js'
 import type { Verification } from '../prepare/verify-model.js'
+import type { Message } from '../tokenizer/messages.js'
 
 /** What the commands need of the library; `src/cli.ts` binds it to the real one, tests to a fake. */
 export interface CliApi {
@@ -14,6 +16,8 @@ export interface CliApi {
   /** Check every byte of a prepared folder. */
   verify(model: string, options: JobOptions): Promise<Verification>
   tile(image: string, options: TileOptions): Promise<Tiles>
+  /** Read a picture from a path, a file: or data: URL, or the network. */
+  openPicture(source: string, signal: AbortSignal): Promise<Picture>
   /** Download a model by its name; gives its folder. */
   pull(model: string, options: SourceOptions & JobOptions): Promise<string>
   readonly cache: CacheApi
@@ -94,6 +98,8 @@ export interface TileOptions {
 export interface LoadedModel {
   readonly id: string
   generate(options: AskOptions): Answer
+  /** Begin a conversation; wrong settings throw at once. */
+  chat(start: ChatStart): Chat
   dispose(): Promise<void>
 }
 
@@ -105,6 +111,51 @@ export interface AskOptions {
   readonly maxTokens?: number | undefined
   readonly temperature?: number | undefined
   readonly seed?: number | undefined
+  readonly signal: AbortSignal
+}
+
+/** A picture that was read and decoded. */
+export interface Picture {
+  /** What it was asked for as. */
+  readonly source: string
+  /** The encoded file. */
+  readonly bytes: Uint8Array
+  readonly pixels: RgbImage
+}
+
+/** How answers of a conversation are drawn. Settings left out take the library's defaults. */
+export interface ChatSettings {
+  readonly temperature?: number | undefined
+  readonly topK?: number | undefined
+  readonly topP?: number | undefined
+  readonly minP?: number | undefined
+  readonly repetitionPenalty?: number | undefined
+  readonly minTokens?: number | undefined
+  readonly maxTokens?: number | undefined
+  readonly seed?: number | undefined
+}
+
+/** How a conversation begins: with a system prompt, with turns, or with what `save` gave. */
+export interface ChatStart extends ChatSettings {
+  readonly system?: string | undefined
+  readonly messages?: readonly Message[] | undefined
+  readonly restore?: Uint8Array | undefined
+}
+
+/** A conversation; a turn that made no text leaves it as it was. */
+export interface Chat {
+  /** The turns so far, the system prompt first if there is one. */
+  readonly messages: readonly Message[]
+  send(question: string, options: SendOptions): Answer
+  /** Take back the last turns. */
+  rewind(numTurns: number): void
+  save(): Promise<Uint8Array>
+}
+
+/** One turn. */
+export interface SendOptions extends ChatSettings {
+  /** Encoded pictures. */
+  readonly images?: readonly Uint8Array[] | undefined
   readonly signal: AbortSignal
 }
 

@@ -4,6 +4,13 @@ import type { Flag } from './command.js'
 /** A command line that makes no sense; shown without a stack, exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+  /** What to do, where the command's help is not the answer. */
+  readonly hint: string | undefined
+
+  constructor(message: string, options: ErrorOptions & { readonly hint?: string } = {}) {
+    super(message, options)
+    this.hint = options.hint
+  }
 }
 
 /** The arguments of one command, checked against its flags. */
@@ -45,6 +52,11 @@ export class Args {
       throw new UsageError(`--${name} takes a number, got "${text}"`)
     }
     return value
+  }
+
+  /** The operand of a command that takes one or none. @throws {UsageError} if there are more */
+  optional(what: string): string | undefined {
+    return this.operands.length === 0 ? undefined : this.only(what)
   }
 
   /** The one operand of a command that takes one. @throws {UsageError} if there are none or more */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { GenerateResult } from '../nvlm/engine-client.js'
-import { awaitAnswer, describeMs, describeTokens, streamAnswer, withModel } from './answer.js'
+import { awaitAnswer, describeSpeed, describeTokens, streamAnswer, withModel } from './answer.js'
 import type { AskOptions } from './api.js'
 import { type Args, UsageError } from './args.js'
 import type { Command, CommandContext } from './command.js'
@@ -33,8 +33,9 @@ export const ask: Command = {
   async run(args, context) {
     const question = parseQuestion(args, context.signal)
     await withModel(args.text('model'), choicesOf(args), context, async model => {
-      if (args.has('json')) context.out.write(toJson(await awaitAnswer(model, question, context)))
-      else writeSummary(await streamAnswer(model, question, context), context)
+      const answer = model.generate(question)
+      if (args.has('json')) context.out.write(toJson(await awaitAnswer(answer, context)))
+      else writeSummary(await streamAnswer(answer, context), context)
     })
   },
 }
@@ -62,12 +63,5 @@ function toJson({ text, tokenIds, usage, timings, device }: GenerateResult): str
 }
 
 function writeSummary(result: GenerateResult, { err }: CommandContext): void {
-  const { timeToFirstTokenMs, tokensPerSecond } = result.timings
-  const parts = [
-    `${describeTokens(result)} tokens`,
-    `first after ${describeMs(timeToFirstTokenMs)}`,
-    `then ${tokensPerSecond.toFixed(1)} a second`,
-    `on ${result.device}`,
-  ]
-  err.write(`${paint(err, 'dim', parts.join(' · '))}\n`)
+  err.write(`${paint(err, 'dim', `${describeTokens(result)} tokens · ${describeSpeed(result)}`)}\n`)
 }

@@ -10,6 +10,18 @@ export interface Flag {
   readonly help: string
 }
 
+/** What comes in: a keyboard, or whatever is piped. */
+export interface Stdin extends NodeJS.ReadableStream {
+  readonly isTTY?: boolean
+  /** Give keys as they are pressed, without echo; absent where there is no terminal. */
+  setRawMode?(isRaw: boolean): unknown
+}
+
+/** Ctrl-C where the terminal gives it as a key instead of a signal; exit code 130. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
 /** What a command works with. */
 export interface CommandContext {
   readonly api: CliApi
@@ -17,8 +29,13 @@ export interface CommandContext {
   readonly out: Output
   /** Progress, timings, errors. */
   readonly err: Output
+  readonly stdin: Stdin
+  /** Variables of the environment. */
+  readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal
+  /** Show stacks of errors. */
+  readonly isDebug: boolean
 }
 
 /** One command of `nvlm`. */

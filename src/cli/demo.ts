@@ -2,13 +2,16 @@ import { describeMs, describeTokens, streamAnswer, withModel } from './answer.js
 import { UsageError } from './args.js'
 import type { Command } from './command.js'
 import { paint, table } from './output.js'
+import { noImagesFlag } from './source-flags.js'
+import { drawPicture } from './terminal/draw-picture.js'
+import { findGraphics } from './terminal/graphics.js'
 
 /** `nvlm demo`: the main job on what comes with the package. */
 export const demo: Command = {
   name: 'demo',
   operands: '',
   summary: 'Answer a question about a picture, both inside the package, with the tiny model.',
-  flags: [],
+  flags: [noImagesFlag],
   async run(args, context) {
     if (args.operands.length > 0) throw new UsageError(`unexpected argument "${args.operands[0]}"`)
     const { out, api, signal } = context
@@ -21,8 +24,11 @@ export const demo: Command = {
           ['question', question],
         ]),
       )
+      const graphics = args.has(noImagesFlag.name) ? undefined : await findGraphics(context)
+      if (graphics) await drawPicture((await api.openPicture(image, signal)).pixels, graphics, out)
       out.write(`${paint(out, 'bold', 'answer')}\n`)
-      const result = await streamAnswer(model, { prompt: question, images: [image], signal }, context)
+      const answer = model.generate({ prompt: question, images: [image], signal })
+      const result = await streamAnswer(answer, context)
       const { timings } = result
       out.write(
         table(out, [

@@ -5,6 +5,8 @@ export interface Output {
   write(text: string): void
   readonly isTTY: boolean
   readonly hasColors: boolean
+  /** Has it colours of 24 bits? */
+  readonly hasTrueColors: boolean
   /** Width of the terminal; 80 where there is none. */
   readonly columns: number
 }
@@ -23,7 +25,11 @@ export function streamOutput(stream: NodeJS.WriteStream): Output {
     write: text => stream.write(text),
     isTTY: stream.isTTY === true,
     hasColors: stream.isTTY === true && stream.hasColors(),
-    columns: stream.columns ?? 80,
+    hasTrueColors: stream.isTTY === true && stream.hasColors(2 ** 24),
+    // as it is now: a window changes its size; a terminal without one says 0
+    get columns() {
+      return stream.columns || 80
+    },
   }
 }
 
@@ -31,7 +37,7 @@ export function streamOutput(stream: NodeJS.WriteStream): Output {
  * Text that a model or file made, fit for a terminal: without control characters that could move the cursor, retitle the
  * window or paste. Newlines and tabs stay; what is not a terminal gets the text as it is.
  */
-export function printable(output: Output, text: string): string {
+export function printable(output: Pick<Output, 'isTTY'>, text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be removed
   return output.isTTY ? text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '') : text
 }

@@ -16,3 +16,6 @@ export function noticeWriter(err: Output, progress: Progress): (message: string)
     err.write(`${paint(err, 'yellow', 'notice')}: ${printable(err, message)}\n`)
   }
 }
+
+/** For a terminal that shows pictures badly, or a person who wants none. */
+export const noImagesFlag: Flag = { name: 'no-images', help: 'draw no pictures in the terminal' }

@@ -1,9 +1,22 @@
-import type { Answer, AskOptions, CliApi, LoadedModel, LoadOptions } from '../../src/cli/api.js'
+import { Readable } from 'node:stream'
+import type {
+  Answer,
+  AskOptions,
+  Chat,
+  ChatStart,
+  CliApi,
+  LoadedModel,
+  LoadOptions,
+  Picture,
+  SendOptions,
+} from '../../src/cli/api.js'
 import type { CliContext } from '../../src/cli/main.js'
 import type { Output } from '../../src/cli/output.js'
+import { NVLMError } from '../../src/core/errors.js'
 import type { Tiles } from '../../src/image/tiles.js'
 import type { GenerateResult } from '../../src/nvlm/engine-client.js'
 import type { Verification } from '../../src/prepare/verify-model.js'
+import type { Message } from '../../src/tokenizer/messages.js'
 
 /** Collects what is written. */
 export class FakeOutput implements Output {
@@ -13,6 +26,7 @@ export class FakeOutput implements Output {
     readonly isTTY = false,
     readonly hasColors = false,
     readonly columns = 80,
+    readonly hasTrueColors = hasColors,
   ) {}
 
   write(text: string): void {
@@ -26,6 +40,8 @@ export class FakeApi implements CliApi {
   readonly loads: { model: string | undefined; dtype: string | undefined; revision?: string }[] = []
   readonly questions: AskOptions[] = []
   readonly jobs: unknown[] = []
+  /** How conversations were begun, the newest last. */
+  readonly chats: ChatStart[] = []
   numDisposed = 0
   /** Said by `load` and `pull`. */
   notice: string | undefined
@@ -47,6 +63,10 @@ export class FakeApi implements CliApi {
     return {
       id: model ?? 'nvlm-tiny',
       generate: question => this.answer(question),
+      chat: start => {
+        this.chats.push(start)
+        return new FakeChat(start, question => this.answer(question))
+      },
       dispose: async () => {
         this.numDisposed++
       },
@@ -76,6 +96,13 @@ export class FakeApi implements CliApi {
   async tile(image: string, options: Parameters<CliApi['tile']>[1]): Promise<Tiles> {
     this.jobs.push({ image, ...options, signal: undefined })
     return fakeTiles(2, 1, options.tileSize ?? 32)
+  }
+
+  async openPicture(source: string): Promise<Picture> {
+    if (source.includes('missing')) throw new NVLMError('IMAGE_INPUT', `${source}: does not exist`)
+    this.jobs.push({ openPicture: source })
+    const pixels = { width: 4, height: 2, data: new Uint8Array(4 * 2 * 3).fill(128) }
+    return { source, bytes: new TextEncoder().encode(source), pixels }
   }
 
   async pull(model: string, options: Parameters<CliApi['pull']>[1]): Promise<string> {
@@ -133,6 +160,41 @@ export class FakeApi implements CliApi {
   }
 }
 
+/** Keeps turns as the real one does, and saves them as JSON. */
+class FakeChat implements Chat {
+  readonly messages: Message[]
+
+  constructor(
+    { system, messages = [], restore }: ChatStart,
+    private readonly answer: (question: AskOptions) => Answer,
+  ) {
+    const opening: Message[] = system === undefined ? [] : [{ role: 'system', content: system }]
+    const restored = restore ? (JSON.parse(new TextDecoder().decode(restore)) as Message[]) : []
+    this.messages = [...opening, ...messages, ...restored]
+  }
+
+  send(prompt: string, { images = [], ...options }: SendOptions): Answer {
+    const names = images.map(bytes => new TextDecoder().decode(bytes))
+    const answer = this.answer({ prompt, images: names, ...options })
+    Promise.resolve(answer).then(
+      ({ text }) => {
+        if (text !== '')
+          this.messages.push({ role: 'user', content: prompt }, { role: 'assistant', content: text })
+      },
+      () => {},
+    )
+    return answer
+  }
+
+  rewind(numTurns: number): void {
+    this.messages.splice(this.messages.length - numTurns * 2)
+  }
+
+  async save(): Promise<Uint8Array> {
+    return new TextEncoder().encode(JSON.stringify(this.messages))
+  }
+}
+
 /** What the fake model says about its runs. */
 export const fakeResult: GenerateResult = {
   text: '',
@@ -181,6 +243,8 @@ export function fakeContext(
     signal: new AbortController().signal,
     version: '1.2.3',
     isDebug: false,
+    stdin: Readable.from([]),
+    env: {},
     ...overrides,
     out: (overrides.out as FakeOutput | undefined) ?? new FakeOutput(),
     err: (overrides.err as FakeOutput | undefined) ?? new FakeOutput(),

@@ -27,7 +27,7 @@ describe('the command line', () => {
   test.each([['--help'], ['help']])('lists its commands on %s', async argument => {
     const context = fakeContext()
     expect(await runCli([argument], context)).toBe(0)
-    for (const name of ['ask', 'pull', 'prepare', 'inspect', 'verify', 'tiles', 'cache', 'demo']) {
+    for (const name of ['ask', 'chat', 'pull', 'prepare', 'inspect', 'verify', 'tiles', 'cache', 'demo']) {
       expect(context.out.text).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
     }
   })
@@ -51,7 +51,8 @@ describe('the command line', () => {
     ['tiles', ['--out <file.png>', '--max-tiles <n>', '--tile-size <n>', '--no-exif']],
     ['pull', ['--revision <name>']],
     ['cache', ['--revision <name>', '--json', 'list', 'rm', 'verify']],
-    ['demo', ['--help']],
+    ['chat', ['[model]', '--system <text>', '--no-images', '/help']],
+    ['demo', ['--no-images']],
   ])('explains the flags of %s', async (name, flags) => {
     const context = fakeContext()
     expect(await runCli([name, '--help'], context)).toBe(0)
@@ -72,6 +73,7 @@ describe('the command line', () => {
     [['prepare', 'a'], '--out <folder> is missing'],
     [['prepare', 'a', 'b', '--out', 'c'], 'one checkpoint expected, got 2'],
     [['inspect'], 'model is missing'],
+    [['chat', 'a', 'b'], 'one model expected, got 2'],
     [['pull'], 'name of a model is missing'],
     [['cache'], 'expected list, rm or verify'],
     [['cache', 'sell'], 'expected list, rm or verify, got "sell"'],

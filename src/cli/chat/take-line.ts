@@ -1,0 +1,51 @@
+import { describeSpeed, describeTokens, streamAnswer } from '../answer.js'
+import { UsageError } from '../args.js'
+import { attachPicture, type ChatContext, say } from './chat-context.js'
+import { takePictures } from './picture-words.js'
+import { findCommand } from './slash-commands.js'
+
+/** How an answer is shown. */
+export interface TakeLineOptions {
+  /** Ends the answer; the turn is kept as far as it came. */
+  readonly stop?: AbortSignal | undefined
+  /** Say tokens and speed below it. */
+  readonly hasSummary: boolean
+}
+
+/**
+ * Do what a line says: a command, pictures, a question.
+ *
+ * @throws {UsageError} for a command that there isn't
+ * @throws {Leave} for `/exit`
+ */
+export async function takeLine(line: string, chat: ChatContext, options: TakeLineOptions): Promise<void> {
+  if (line.trim() === '') return
+  const found = findCommand(line.trim())
+  if (found) return found.command.run(found.rest, chat)
+  const { text, pictures } = takePictures(line)
+  if (pictures.length === 0 && line.startsWith('/')) {
+    throw new UsageError(`there is no command ${line.split(/\s/, 1)[0]}`, { hint: '/help lists them.' })
+  }
+  for (const picture of pictures) await attachPicture(picture, chat)
+  if (text === '') say(chat.notes, 'for the next question')
+  else await ask(text, chat, options)
+}
+
+async function ask(
+  question: string,
+  { conversation, command, notes }: ChatContext,
+  { stop, hasSummary }: TakeLineOptions,
+): Promise<void> {
+  const result = await conversation.ask(question, command.signal, answer =>
+    streamAnswer(answer, command, stop),
+  )
+  if (!hasSummary) return
+  const { cachedTokens } = result.usage
+  const known = cachedTokens > 0 ? [`${cachedTokens} not read again`] : []
+  const ended = result.finishReason === 'stop' ? [] : [ENDINGS[result.finishReason] ?? result.finishReason]
+  const parts = [...ended, `${describeTokens(result)} tokens`, ...known, describeSpeed(result)]
+  say(notes, parts.join(' · '))
+}
+
+/** Why an answer ended before its end, in words. */
+const ENDINGS: Readonly<Record<string, string>> = { aborted: 'stopped', length: 'cut at the most tokens' }
