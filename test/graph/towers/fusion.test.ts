@@ -1,76 +1,28 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { onnxruntimeNodeBackend } from '../../../src/backend/node/onnxruntime-node-backend.js'
 import { loadStages } from '../../../src/nvlm/load-stages.js'
 import { nodePlatform } from '../../../src/platform/node/node-platform.js'
 import type { PicturePlaces } from '../../../src/tokenizer/encoded-prompt.js'
-import type { Message } from '../../../src/tokenizer/messages.js'
+import { type FusionCase, fusionFolder, messagesOf, readCases } from '../../support/fusion-golden.js'
 import { readPrompt } from '../../support/fusion-prompt.js'
-import { argmax, imagePath, maxAbsDiff } from '../../support/official-golden.js'
+import { argmax, maxAbsDiff } from '../../support/official-golden.js'
 import { readTensors } from '../../support/rename-tensors.js'
 import { writeSafetensors } from '../../support/write-safetensors.js'
 
-/** A case of an independent PyTorch implementation; see make_fusion.py. */
-interface FusionCase {
-  readonly name: string
-  readonly turns: readonly (readonly [question: string, answer: string | null])[]
-  readonly images: readonly string[]
-  readonly tileCounts: readonly number[]
-  /** In what its model differs from the checkpoint. */
-  readonly changes: { readonly tile_tags?: boolean; readonly gate?: number; readonly placement?: string }
-  readonly inputIds: readonly number[]
-  /** For each token the tiles that it sees, counted over all pictures. */
-  readonly sees: readonly (readonly number[])[]
-  readonly greedyIds: readonly number[]
-  readonly greedyMargins: readonly number[]
-  readonly shape: readonly [length: number, vocabSize: number]
-}
-
-const root = fileURLToPath(new URL('../../golden/fusion/', import.meta.url))
 const host = { platform: nodePlatform, backend: onnxruntimeNodeBackend }
 const TOLERANCE = 2e-4
 /** Below this gap between the two best logits the choice is not certain. */
 const CERTAIN_MARGIN = 1e-3
-
-function readCases(name: string) {
-  const cases = JSON.parse(readFileSync(`${root}${name}.json`, 'utf8')) as FusionCase[]
-  const bytes = readFileSync(`${root}${name}.f32`)
-  const all = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
-  let at = 0
-  const withLogits = cases.map(one => {
-    const length = one.shape[0] * one.shape[1]
-    at += length
-    return [one.name, { ...one, logits: all.slice(at - length, at) }] as const
-  })
-  expect(at).toBe(all.length)
-  return withLogits
-}
-
-function messagesOf({ turns, images }: FusionCase): readonly Message[] {
-  const pictures = images.values()
-  return turns.flatMap(([question, answer]): readonly Message[] => {
-    const content = question
-      .split('<image>')
-      .flatMap((text, index) => [
-        ...(index === 0 ? [] : [{ type: 'image', image: imagePath(pictures.next().value!) } as const]),
-        ...(text === '' ? [] : [{ type: 'text', text } as const]),
-      ])
-    return [
-      { role: 'user', content },
-      ...(answer === null ? [] : [{ role: 'assistant', content: answer } as const]),
-    ]
-  })
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'nvlm-fusion-golden-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** The folder of a checkpoint with the changes of a case. */
 async function changed(name: string, { name: caseName, changes }: FusionCase): Promise<string> {
-  const from = `${root}ckpt/${name}`
+  const from = fusionFolder(name)
   if (Object.keys(changes).length === 0) return from
   const to = join(folder, `${name}-${caseName}`)
   cpSync(from, to, { recursive: true })
