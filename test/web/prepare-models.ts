@@ -9,6 +9,8 @@ import { checkpointFolder } from '../support/official-golden.js'
 /** How a tiny checkpoint is prepared. */
 export interface ModelRecipe extends Omit<PrepareOptions, 'out'> {
   readonly checkpoint: string
+  /** Folder to take it from; default: that of the official ones. */
+  readonly from?: string | undefined
 }
 
 /**
@@ -18,11 +20,11 @@ export interface ModelRecipe extends Omit<PrepareOptions, 'out'> {
  */
 export async function prepareModels(recipes: Readonly<Record<string, ModelRecipe>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'nvlm-models-'))
-  for (const [name, { checkpoint, ...options }] of Object.entries(recipes)) {
+  for (const [name, { checkpoint, from, ...options }] of Object.entries(recipes)) {
     const { files, publisher } = nodePlatform
     // beside it, so that a server that has the one folder has the other
     const copy = join(folder, checkpoint)
-    await cp(checkpointFolder(checkpoint), copy, { recursive: true })
+    await cp(from ?? checkpointFolder(checkpoint), copy, { recursive: true })
     await prepareCheckpoint(files, publisher, copy, { ...options, out: join(folder, name) })
   }
   return folder
