@@ -13,7 +13,7 @@ export type { DeviceData, DeviceMemory, FloatCopy, FloatRange, Floats } from './
 export { type ErrorCode, type ErrorDetails, NVLMError, type NVLMErrorOptions } from './core/errors.js'
 export type { FloatTensor } from './core/tensor.js'
 export { Decoder } from './decoder/decoder.js'
-export type { DecoderState, PrefillInput, PrefillOptions } from './decoder/decoder-state.js'
+export type { CrossImage, DecoderState, PrefillInput, PrefillOptions } from './decoder/decoder-state.js'
 export type { JSONSchema } from './generation/json-schema/json-schema.js'
 export { parsePartialJSON } from './generation/partial-json.js'
 export type { PromptLookupOptions } from './generation/prompt-lookup.js'
@@ -24,6 +24,7 @@ export type { ModelLicense } from './hub/model-card.js'
 export type { ImageTilerOptions, TileCallOptions, TileOptions } from './image/image-tiler-options.js'
 export { type TileBox, tileBoxes } from './image/tile-boxes.js'
 export type { Tiles } from './image/tiles.js'
+export type { Fusion } from './models/fusion.js'
 export {
   type PublishedCheckpoint,
   type PublishedLanguageModel,
@@ -112,6 +113,7 @@ export type { DtypeOption, PresetName, StageDtype, StageDtypes, StageName } from
 export type { FileVerification, Verification, VerifyOptions } from './prepare/verify-model.js'
 export { Projector } from './projector/projector.js'
 export type { RemoteDialect, RemoteLoadOptions, RemoteOptions } from './remote/remote-options.js'
+export type { EncodedPrompt, PicturePlaces, TagPlaces } from './tokenizer/encoded-prompt.js'
 export type { ContentPart, Message } from './tokenizer/messages.js'
 export type { EncodeOptions } from './tokenizer/tokenizer.js'
 export type { ToolCallMessagePart, ToolDefinition } from './tokenizer/tools.js'

@@ -1,7 +1,10 @@
 import type { Device } from '../backend/backend.js'
+import type { CrossAttentionPlacement } from '../graph/towers/cross-attention-config.js'
 import { modelIdOfPath } from '../hub/hub-name.js'
 import type { ModelLicense } from '../hub/model-card.js'
+import { type Fusion, numCrossTiles } from '../models/fusion.js'
 import type { ModelConfig } from '../models/model-definition.js'
+import { crossBytes } from '../models/prompt-cost.js'
 import type { Files } from '../platform/platform.js'
 import { readCheckpoint } from '../prepare/build-model.js'
 import { isPreparedFolder } from '../prepare/open-model.js'
@@ -19,6 +22,8 @@ export interface ModelInspection {
   readonly kind: 'checkpoint' | 'prepared'
   /** Name of the model definition, such as `nvlm-d`. */
   readonly family: string
+  /** How pictures reach the language model; absent for a model that takes text only. */
+  readonly fusion?: Fusion | undefined
   /** Size of the weight files in bytes. */
   readonly weightBytes: number
   /** Most tokens of prompt and answer together. */
@@ -30,6 +35,16 @@ export interface ModelInspection {
     readonly keyValueHeads: number
     readonly vocabSize: number
   }
+  /** Gated layers that look at pictures; absent for a model that has its pictures in the token sequence alone. */
+  readonly crossAttention?:
+    | {
+        /** Layers of the decoder that carry one, counted from 0. */
+        readonly layers: readonly number[]
+        readonly placement: CrossAttentionPlacement
+        /** Bytes of keys and values that one tile adds, in float32; those of a tag come on top where tags are looked at. */
+        readonly bytesPerTile: number
+      }
+    | undefined
   /** The picture side; absent for a model that takes text only. */
   readonly vision?:
     | {
@@ -98,6 +113,7 @@ export async function inspectModel(
   const sequence = {
     cacheBytesPerToken: described.cacheBytesPerToken,
     contextLength: Math.min(contextLength, described.contextLength),
+    pictureBytes: largestPictureBytes(model.config),
   }
   const needs = modelNeeds(model, dtypes, sequence)
   requireFit(needs, memoryBytes, sequence.contextLength)
@@ -108,13 +124,21 @@ export async function inspectModel(
 /** What config.json and the headers tell. */
 type ModelDescription = Pick<
   ModelInspection,
-  'family' | 'weightBytes' | 'contextLength' | 'decoder' | 'vision' | 'cacheBytesPerToken'
+  | 'family'
+  | 'fusion'
+  | 'weightBytes'
+  | 'contextLength'
+  | 'decoder'
+  | 'crossAttention'
+  | 'vision'
+  | 'cacheBytesPerToken'
 >
 
 function describeModel(config: ModelConfig, weightBytes: number): ModelDescription {
   const { decoder, vision } = config
   return {
     family: config.family,
+    fusion: vision?.fusion,
     weightBytes,
     contextLength: decoder.maxPositionEmbeddings,
     decoder: {
@@ -123,6 +147,11 @@ function describeModel(config: ModelConfig, weightBytes: number): ModelDescripti
       attentionHeads: decoder.numAttentionHeads,
       keyValueHeads: decoder.numKeyValueHeads,
       vocabSize: decoder.vocabSize,
+    },
+    crossAttention: decoder.crossAttention && {
+      layers: decoder.crossAttention.layers,
+      placement: decoder.crossAttention.placement,
+      bytesPerTile: crossBytes(decoder, vision?.tokensPerTile ?? 0),
     },
     vision: vision && {
       layers: vision.tower.numHiddenLayers,
@@ -134,4 +163,12 @@ function describeModel(config: ModelConfig, weightBytes: number): ModelDescripti
     },
     cacheBytesPerToken: decoder.numHiddenLayers * decoder.numKeyValueHeads * decoder.headDim * 2 * 4,
   }
+}
+
+/** Bytes of the keys and values that the largest picture adds for cross-attention. */
+function largestPictureBytes({ decoder, vision }: ModelConfig): number {
+  if (vision === undefined) return 0
+  const { maxTiles, useThumbnail } = vision.tiling
+  const numTiles = maxTiles + (useThumbnail && maxTiles > 1 ? 1 : 0)
+  return crossBytes(decoder, numCrossTiles(vision.fusion, numTiles) * vision.tokensPerTile)
 }

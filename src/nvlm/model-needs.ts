@@ -24,13 +24,19 @@ const WORK_BYTES = 500_000_000
  * What a checkpoint takes with each of some dtypes, for sequences of `contextLength` tokens. Computed from the headers.
  *
  * @param cacheBytesPerToken - bytes of keys and values of one token
+ * @param pictureBytes - bytes of keys and values that a picture adds beside its tokens
  */
 export function modelNeeds(
   model: CheckpointModel,
   dtypes: readonly StageDtypes[],
-  sequence: { readonly cacheBytesPerToken: number; readonly contextLength: number },
+  sequence: {
+    readonly cacheBytesPerToken: number
+    readonly contextLength: number
+    readonly pictureBytes: number
+  },
 ): readonly ModelNeeds[] {
-  const workBytes = WORK_BYTES + sequence.cacheBytesPerToken * sequence.contextLength
+  const { cacheBytesPerToken, contextLength, pictureBytes } = sequence
+  const workBytes = WORK_BYTES + cacheBytesPerToken * contextLength + pictureBytes
   const table = `${model.names.decoder.embedding}.weight`
   return dtypes.map(stages => {
     const { steps, dataFiles } = planModel(model, stages, { blockInput: 'int8' })

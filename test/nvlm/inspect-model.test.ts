@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { inspectModel } from '../../src/nvlm/inspect-model.js'
+import { fusionFolder } from '../support/fusion-golden.js'
 import { checkpointFolder } from '../support/official-golden.js'
 import { watchedFiles } from '../support/watched-files.js'
 
@@ -29,3 +30,35 @@ test('inspecting says of each device whether it can run the model, and why not',
   const tight = await inspectModel(watchedFiles(), folder, { memoryBytes: smallest.memoryBytes }, ['cpu'])
   expect(tight.devices[0]).toMatchObject({ canRun: 'yes', reason: expect.stringContaining(smallest.dtype) })
 })
+
+test.each([
+  ['nvlm-d', checkpointFolder('nvlmd-tiny-fp32'), 'self-attention', 0],
+  ['nvlm-x', fusionFolder('x'), 'cross-attention', 7],
+  ['nvlm-h', fusionFolder('h'), 'hybrid', 6],
+] as const)('inspecting explains how pictures reach %s', async (name, folder, fusion, numCrossTiles) => {
+  const model = await inspectModel(watchedFiles(), folder)
+  expect(model).toMatchObject({ family: name, fusion })
+  // two layers, two heads of 16, keys and values of four bytes, four rows a tile
+  const bytesPerTile = 2 * 2 * 16 * 2 * 4 * 4
+  expect(model.crossAttention).toEqual(
+    numCrossTiles === 0 ? undefined : { layers: [0, 2], placement: 'after-self-attention', bytesPerTile },
+  )
+  // one picture of most tiles is counted beside the tokens
+  const { needs } = await inspectModel(watchedFiles(), folder, { dtype: 'fp32', contextLength: 1 })
+  const longer = await inspectModel(watchedFiles(), folder, { dtype: 'fp32', contextLength: 2 })
+  expect(longer.needs![0]!.memoryBytes - needs![0]!.memoryBytes).toBe(model.cacheBytesPerToken)
+  const work = 500_000_000 + model.cacheBytesPerToken + numCrossTiles * bytesPerTile
+  expect(needs![0]!.memoryBytes - work).toBe(widenedBytes(folder, model.decoder))
+})
+
+/** float32 bytes of all weights that are loaded: those of the file, without the embedding table and the dummy heads. */
+function widenedBytes(folder: string, { vocabSize, hiddenSize }: { vocabSize: number; hiddenSize: number }) {
+  const config = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'))
+  const { hidden_size: width, num_attention_heads: heads, num_hidden_layers: layers } = config.vision_config
+  const padding = (7 * width) / heads
+  // rows of queries, keys and values, columns of the output, and the norms of queries and keys
+  const dummies = layers * (3 * padding * width + width * padding + 2 * padding)
+  const file = readFileSync(`${folder}/model.safetensors`)
+  const bytes = file.length - 8 - Number(file.readBigUInt64LE(0))
+  return bytes - 4 * (vocabSize * hiddenSize + dummies)
+}

@@ -1,10 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { inspectModel } from '../../src/nvlm/inspect-model.js'
 import { nodePlatform } from '../../src/platform/node/node-platform.js'
 import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
+import { fusionFolder } from '../support/fusion-golden.js'
 import { nvlm72B, nvlmConfig, nvlmTensors, writeShardedCheckpoint } from '../support/nvlm-d-72b.js'
 import { checkpointFolder } from '../support/official-golden.js'
 
@@ -12,20 +13,22 @@ const { files, publisher } = nodePlatform
 const folder = mkdtempSync(join(tmpdir(), 'nvlm-needs-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test('tells the size of the data files to the byte', async () => {
-  const checkpoint = checkpointFolder('qwen2-tiny-tied-fp32')
-  const { needs } = await inspectModel(files, checkpoint)
-  for (const { dtype, diskBytes } of needs!.filter(({ dtype }) => dtype !== 'fp32')) {
-    const out = join(folder, dtype)
-    await prepareCheckpoint(files, publisher, checkpoint, { out, dtype })
-    const data = readdirSync(out).filter(name => name.endsWith('.bin'))
-    expect(
-      data.reduce((sum, name) => sum + statSync(join(out, name)).size, 0),
-      dtype,
-    ).toBe(diskBytes)
-  }
-  expect((await inspectModel(files, join(folder, 'q4'))).needs).toBeUndefined()
-})
+test.each([checkpointFolder('qwen2-tiny-tied-fp32'), fusionFolder('x')])(
+  'tells the size of the data files to the byte: %s',
+  async checkpoint => {
+    const { needs } = await inspectModel(files, checkpoint)
+    for (const { dtype, diskBytes } of needs!.filter(({ dtype }) => dtype !== 'fp32')) {
+      const out = join(folder, basename(checkpoint), dtype)
+      await prepareCheckpoint(files, publisher, checkpoint, { out, dtype })
+      const data = readdirSync(out).filter(name => name.endsWith('.bin'))
+      expect(
+        data.reduce((sum, name) => sum + statSync(join(out, name)).size, 0),
+        dtype,
+      ).toBe(diskBytes)
+    }
+    expect((await inspectModel(files, join(folder, basename(checkpoint), 'q4'))).needs).toBeUndefined()
+  },
+)
 
 test('NVLM-D-72B: knows what fits, and refuses what does not', async () => {
   const checkpoint = join(folder, '72b')

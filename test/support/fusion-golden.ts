@@ -42,9 +42,9 @@ export function readCases(name: string) {
 }
 
 /** Its turns, each `<image>` of a question the path of the next picture. */
-export function messagesOf({ turns, images }: FusionCase): readonly Message[] {
+export function messagesOf({ turns, images }: FusionCase): readonly Message<string>[] {
   const pictures = images.values()
-  return turns.flatMap(([question, answer]): readonly Message[] => {
+  return turns.flatMap(([question, answer]): readonly Message<string>[] => {
     const content = question
       .split('<image>')
       .flatMap((text, index) => [

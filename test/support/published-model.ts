@@ -32,6 +32,10 @@ export function publishedNeeds(row: PublishedCheckpoint): {
   const model = publishedModel(row)
   const { numHiddenLayers, numKeyValueHeads, headDim } = model.config.decoder
   const cacheBytesPerToken = numHiddenLayers * numKeyValueHeads * headDim * 2 * 4
-  const [q4] = modelNeeds(model, [dtypePresets.q4], { cacheBytesPerToken, contextLength: 4096 })
+  const [q4] = modelNeeds(model, [dtypePresets.q4], {
+    cacheBytesPerToken,
+    contextLength: 4096,
+    pictureBytes: 0,
+  })
   return { downloadBytes: model.checkpoint.totalBytes, q4: q4! }
 }
