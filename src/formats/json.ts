@@ -9,6 +9,8 @@ export interface ParseJsonOptions {
   readonly maxBytes: number
   /** Deepest accepted nesting of arrays and objects; default 128. */
   readonly maxDepth?: number
+  /** Most values of the document; default four million. */
+  readonly maxValues?: number
   /**
    * Integers beyond ±(2^53 - 1): `refuse` (default) or `round` to the nearest double. Tokenizer settings of the
    * Hub write 1000000000000000019884624838656 for "no limit".
@@ -21,7 +23,7 @@ export interface ParseJsonOptions {
 const DEFAULT_MAX_DEPTH = 128
 
 /** Most values in one file: without a bound, `{},{},…` takes a hundred times its size in memory. */
-const MAX_VALUES = 4_000_000
+const DEFAULT_MAX_VALUES = 4_000_000
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const FRACTION = /[.eE]/
@@ -41,7 +43,7 @@ Reflect.deleteProperty(JsonObject.prototype, 'constructor')
  * Parse a JSON file of unknown origin, refusing what `JSON.parse` lets pass.
  *
  * Refused beside broken JSON: bytes that are not UTF-8, a byte order mark, half a surrogate pair, a key twice in one
- * object, integers that a double cannot hold, numbers beyond the double range, deep nesting, more than four million
+ * object, integers that a double cannot hold, numbers beyond the double range, deep nesting, too many
  * values. Objects inherit nothing, so that `__proto__` is a key like any other.
  *
  * @throws {NVLMError} MODEL_INVALID naming the file and the place
@@ -96,7 +98,8 @@ class Parser {
   }
 
   private value(): unknown {
-    if (++this.numValues > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values`)
+    const maxValues = this.options.maxValues ?? DEFAULT_MAX_VALUES
+    if (++this.numValues > maxValues) this.fail(`more than ${maxValues} values`)
     switch (this.next()) {
       case 0x7b:
         return this.object()

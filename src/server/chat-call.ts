@@ -1,0 +1,14 @@
+import type { ApiCall, ApiSettings } from './api-call.js'
+import { chatCompletion, writeChatChunks } from './chat-completion.js'
+import { parseChatRequest } from './chat-request.js'
+
+/** Read a chat completion. @throws {ApiError} 400 or 404 */
+export function parseChatCall(body: unknown, { modelId, maxChoices }: ApiSettings): ApiCall {
+  const { includeUsage, ...call } = parseChatRequest(body, modelId, maxChoices)
+  return {
+    ...call,
+    render: chatCompletion,
+    write: (answering, writer) => writeChatChunks(answering, writer, includeUsage),
+    errorEvent: error => [error.body],
+  }
+}
