@@ -17,8 +17,8 @@ const web = {
   entry: [
     'src/**/*.ts',
     '!src/**/node/**',
-    '!src/{cli,graph,otel}/**',
-    '!src/{node,cli,otel}.ts',
+    '!src/{cli,graph,otel,server}/**',
+    '!src/{node,cli,otel,server,server-node}.ts',
     '!src/**/assembly/**',
   ],
   outDir: 'dist/web',
@@ -30,11 +30,11 @@ const web = {
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
-/** The command runs the library that lies beside it instead of carrying a second copy. */
+/** The command runs the library and server that lie beside it instead of carrying second copies. */
 const libraryBeside: Plugin = {
   name: 'library-beside',
   setup(build) {
-    build.onResolve({ filter: /^\.\/node\.js$/ }, () => ({ path: './node.js', external: true }))
+    build.onResolve({ filter: /^\.\/(node|server-node)\.js$/ }, ({ path }) => ({ path, external: true }))
   },
 }
 
@@ -42,6 +42,8 @@ const libraryBeside: Plugin = {
 export default defineConfig([
   { ...shared, entry: { node: 'src/node.ts' }, format: ['esm', 'cjs'], dts: true, shims: true },
   { ...shared, entry: { otel: 'src/otel.ts' }, format: ['esm', 'cjs'], dts: true },
+  { ...shared, entry: { server: 'src/server.ts' }, platform: 'neutral', format: ['esm', 'cjs'], dts: true },
+  { ...shared, entry: { 'server-node': 'src/server-node.ts' }, format: ['esm', 'cjs'], dts: true },
   { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
   { ...shared, entry: { 'engine-process': 'src/nvlm/worker/engine-process.ts' }, format: ['esm'] },
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },

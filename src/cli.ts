@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { CliApi } from './cli/api.js'
+import type { CliApi, ServeOptions as CliServeOptions, RunningServer } from './cli/api.js'
 import { runCli } from './cli/main.js'
 import { streamOutput } from './cli/output.js'
 import { parseTilerOptions } from './image/image-tiler-options.js'
@@ -20,6 +20,7 @@ import {
 } from './node.js'
 import { machineMemory } from './platform/node/machine-memory.js'
 import { readPicture } from './platform/node/read-picture.js'
+import { createImageFetcher, createImageFolder, serveModel } from './server-node.js'
 
 /** The steps of a preparation, in words. */
 const STEP_LABELS = {
@@ -86,6 +87,7 @@ const api: CliApi = {
       logger: warnTo(onNotice),
       onProgress: progress => onProgress({ label: 'downloading', ...progress }),
     }),
+  serve: serveFolder,
   cache: {
     list: () => modelCache.list(),
     remove: (name, options) => modelCache.remove(name, options),
@@ -102,9 +104,42 @@ const api: CliApi = {
   },
 }
 
+async function serveFolder(
+  model: string | undefined,
+  { dtype, revision, signal, onNotice, onProgress, ...options }: CliServeOptions,
+): Promise<RunningServer> {
+  const { imageUrls, imageNetworks, imageFolder, concurrency, contextLength, stallTimeoutMs, ...rest } =
+    options
+  const { modelName, ...serveOptions } = rest
+  const fetchImage = imageUrls ? createImageFetcher({ networks: imageNetworks }) : undefined
+  const readImage = imageFolder === undefined ? undefined : await createImageFolder(imageFolder)
+  const nvlm = await NVLM.load(model, {
+    dtype: dtype as LoadOptions['dtype'],
+    ...{ revision, signal, concurrency, contextLength, stallTimeoutMs },
+    worker: 'process',
+    logger: warnTo(onNotice),
+    onProgress: ({ stage, ...progress }) => {
+      onProgress({ label: LOAD_LABELS[stage] ?? 'loading the model', ...progress })
+    },
+  })
+  try {
+    const name = modelName ?? nvlm.info.id
+    const front = await serveModel(nvlm, { ...serveOptions, modelName: name, fetchImage, readImage })
+    const close = async () => {
+      await front.close()
+      await nvlm.dispose()
+    }
+    return { url: front.url, modelName: name, close }
+  } catch (error) {
+    await nvlm.dispose()
+    throw error
+  }
+}
+
 const interruption = new AbortController()
 // once: a second Ctrl-C ends the process the hard way
 process.once('SIGINT', () => interruption.abort())
+process.once('SIGTERM', () => interruption.abort())
 // whoever read the answer has gone (`nvlm ask … | head`)
 process.stdout.on('error', () => interruption.abort())
 

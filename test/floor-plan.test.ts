@@ -16,7 +16,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['nvlm'],
   ['cli', 'server', 'otel', 'remote', 'ai-sdk', 'langchain'],
   ['index.ts'],
-  ['node.ts', 'web.ts', 'engine-worker-web.ts'],
+  ['node.ts', 'web.ts', 'engine-worker-web.ts', 'server.ts'],
+  ['server-node.ts'],
   ['cli.ts', 'otel.ts'],
 ]
 
@@ -25,6 +26,7 @@ const NODE_PLACES = [
   'platform/node/',
   'backend/node/',
   'cli/',
+  'server/node/',
   'node.ts',
   'cli.ts',
   'otel.ts',
@@ -40,6 +42,7 @@ const PACKAGE_PLACES: Readonly<Record<string, string>> = {
   'onnxruntime-web': 'backend/web/',
   sharp: 'platform/node/',
   undici: 'platform/node/',
+  'ipaddr.js': 'platform/node/',
   '@opentelemetry/api': 'otel/',
 }
 

@@ -20,8 +20,49 @@ export interface CliApi {
   openPicture(source: string, signal: AbortSignal): Promise<Picture>
   /** Download a model by its name; gives its folder. */
   pull(model: string, options: SourceOptions & JobOptions): Promise<string>
+  /** Load a model and listen for requests. */
+  serve(model: string | undefined, options: ServeOptions): Promise<RunningServer>
   readonly cache: CacheApi
   readonly demo: Demo
+}
+
+/** How a server is set up. Options left out take the library's defaults. */
+export interface ServeOptions extends LoadOptions {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly apiKey?: string | undefined
+  readonly allowedHosts?: readonly string[] | undefined
+  readonly modelName?: string | undefined
+  readonly concurrency?: number | undefined
+  readonly maxQueued?: number | undefined
+  readonly contextLength?: number | undefined
+  /** Fetch pictures that requests name by http(s) URLs. */
+  readonly imageUrls: boolean
+  /** Networks that pictures may come from beside public addresses. */
+  readonly imageNetworks?: readonly string[] | undefined
+  /** Folder that requests may name pictures in. */
+  readonly imageFolder?: string | undefined
+  readonly stallTimeoutMs?: number | undefined
+  readonly onRequest?: ((record: RequestRecord) => void) | undefined
+}
+
+/** What happened with one request. */
+export interface RequestRecord {
+  readonly id: string
+  readonly method: string
+  readonly route: string
+  readonly status: number
+  readonly ms: number
+  /** What went wrong, of which the client was told less. */
+  readonly error?: unknown
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string
+  readonly modelName: string
+  /** Let what runs end, and free the model. */
+  close(): Promise<void>
 }
 
 /** The models that were downloaded by name. */

@@ -47,5 +47,7 @@ export interface Command {
   /** More lines for the command's own help. */
   readonly notes?: readonly string[]
   readonly flags: readonly Flag[]
+  /** Is an interruption the usual way for it to end? */
+  readonly endsOnSignal?: boolean
   run(args: Args, context: CommandContext): Promise<void>
 }

@@ -10,13 +10,14 @@ import { paint } from './output.js'
 import { prepare } from './prepare.js'
 import { pull } from './pull.js'
 import { isUsageError, reportError } from './report-error.js'
+import { serve } from './serve.js'
 import { tiles } from './tiles.js'
 import { verify } from './verify.js'
 
 /** What `nvlm` exits with. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
-const COMMANDS: readonly Command[] = [ask, chat, pull, prepare, inspect, verify, tiles, cache, demo]
+const COMMANDS: readonly Command[] = [ask, chat, serve, pull, prepare, inspect, verify, tiles, cache, demo]
 
 /** What surrounds a run of the command line. */
 export interface CliContext extends CommandContext {
@@ -35,7 +36,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   try {
     if (command) await runCommand(command, rest, context)
     else runWithoutCommand(name, context)
-    return context.signal.aborted ? stopped(context) : exitCodes.ok
+    return context.signal.aborted && !command?.endsOnSignal ? stopped(context) : exitCodes.ok
   } catch (error) {
     if (context.signal.aborted || error instanceof Interrupted) return stopped(context)
     reportError(

@@ -8,7 +8,9 @@ import type {
   LoadedModel,
   LoadOptions,
   Picture,
+  RunningServer,
   SendOptions,
+  ServeOptions,
 } from '../../src/cli/api.js'
 import type { CliContext } from '../../src/cli/main.js'
 import type { Output } from '../../src/cli/output.js'
@@ -116,6 +118,18 @@ export class FakeApi implements CliApi {
     })
     this.jobs.push({ pull: model, revision: options.revision })
     return `/cache/${model}`
+  }
+
+  async serve(model: string | undefined, options: ServeOptions): Promise<RunningServer> {
+    const { signal: _, onNotice, onProgress, onRequest, ...rest } = options
+    if (this.notice) onNotice(this.notice)
+    onProgress({ label: 'loading', done: 1, total: 1 })
+    onRequest?.({ id: 'req_1', method: 'GET', route: '/health', status: 200, ms: 1.4, error: new Error('x') })
+    this.jobs.push({ serve: model, ...rest })
+    const close = async () => {
+      this.numDisposed++
+    }
+    return { url: 'http://127.0.0.1:8000', modelName: model ?? 'nvlm-tiny', close }
   }
 
   readonly cache: CliApi['cache'] = {
