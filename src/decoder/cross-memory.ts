@@ -1,6 +1,7 @@
-import type { BackendTensor, Session } from '../backend/backend.js'
+import type { Session, SessionTensor } from '../backend/backend.js'
+import { type FloatMemory, type Floats, hostMemory } from '../backend/device-memory.js'
 import { assertFinite } from '../core/assert-finite.js'
-import { NVLMError } from '../core/errors.js'
+import { type CrossRows, crossRows, type RowSpan } from './cross-images.js'
 import type { CrossImage } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
 
@@ -21,21 +22,9 @@ export interface CrossShape {
   readonly hiddenSize: number
 }
 
-/** Rows of a picture, counted from its first. */
-interface RowSpan {
-  readonly first: number
-  readonly count: number
-}
-
-/** A picture whose keys and values are there. Never changed, so that sequences can share it. */
-interface HeldImage {
-  readonly rows: number
-  /** By name: float32 [keyValueHeads, rows, headDim]. */
-  readonly values: ReadonlyMap<string, Float32Array>
-  /** Place in the sequence from which on tokens see all of it. */
-  readonly visibleFrom: number
-  /** Places [start, end) that see these rows only. */
-  readonly tags: readonly { readonly start: number; readonly end: number; readonly rows: RowSpan }[]
+/** Names of the keys and values, as outputs of the cross-keys graph and inputs of the decoder's. */
+export function crossNames(layers: readonly number[]): readonly string[] {
+  return layers.flatMap(layer => [`crossKey.${layer}`, `crossValue.${layer}`])
 }
 
 /** Additive mask value: exp gives exactly 0, and sums stay finite. */
@@ -44,12 +33,14 @@ const MASKED = -1e30
 /**
  * The pictures that a sequence looks at by cross-attention: their keys and values, computed once a picture, and which token
  * sees which of their rows.
+ *
+ * Keys and values lie in the memory of the device where sessions have such: then they never come to JavaScript.
  */
 export class CrossMemory {
   /** Keys and values of all pictures behind each other, until the next change. */
-  private joined: Readonly<Record<string, BackendTensor>> | undefined
+  private joined: JoinedImages | undefined
 
-  /** @param images - in order of appearance */
+  /** @param images - in order of appearance; owned from now on */
   constructor(
     private readonly parts: CrossParts,
     private images: readonly HeldImage[] = [],
@@ -58,7 +49,8 @@ export class CrossMemory {
   /** Memory of the keys and values. Sequences that were forked from one another share what they have in common. */
   get byteLength(): number {
     const { layers, numKeyValueHeads, headDim } = this.parts.shape
-    return this.numRows * layers.length * 2 * numKeyValueHeads * headDim * Float32Array.BYTES_PER_ELEMENT
+    const rowBytes = layers.length * 2 * numKeyValueHeads * headDim * Float32Array.BYTES_PER_ELEMENT
+    return this.numRows * rowBytes * (this.joined?.isCopy ? 2 : 1)
   }
 
   /**
@@ -70,14 +62,14 @@ export class CrossMemory {
   async add(images: readonly CrossImage[], firstPlace: number, signal?: AbortSignal): Promise<void> {
     for (const image of images) {
       signal?.throwIfAborted()
-      const held = await this.compute(image, firstPlace)
-      this.images = [...this.images, held]
-      this.joined = undefined
+      const rows = await crossRows(image, this.parts.embeddings)
+      const values = await this.compute(rows)
+      this.change([...this.images, new HeldImage(values, rows, image, firstPlace)])
     }
   }
 
-  /** Inputs of the decoder graph for the tokens [place, place + length). */
-  feeds(place: number, length: number): Record<string, BackendTensor> {
+  /** Inputs of the decoder graph for the tokens [place, place + length): valid until the pictures change. */
+  feeds(place: number, length: number): Record<string, SessionTensor> {
     this.joined ??= this.join()
     const numRows = Math.max(1, this.numRows)
     const mask = new Float32Array(length * numRows).fill(MASKED)
@@ -89,7 +81,7 @@ export class CrossMemory {
       }
     }
     return {
-      ...this.joined,
+      ...this.joined.feeds,
       crossMask: { type: 'float32', data: mask, dims: [length, numRows] },
       crossSight: { type: 'float32', data: sight, dims: [length, 1] },
     }
@@ -97,159 +89,143 @@ export class CrossMemory {
 
   /** Forget the pictures that no token before `length` sees whole. */
   truncate(length: number): void {
-    this.images = this.images.filter(({ visibleFrom }) => visibleFrom < length)
-    this.joined = undefined
+    const kept = this.images.filter(({ visibleFrom }) => visibleFrom < length)
+    if (kept.length === this.images.length) return
+    for (const image of this.images) if (!kept.includes(image)) image.release()
+    this.change(kept)
   }
 
   /** A memory of its own with the pictures that a token before `length` sees whole. */
   fork(length: number): CrossMemory {
-    const copy = new CrossMemory(this.parts, this.images)
-    copy.truncate(length)
-    return copy
+    const shared = this.images.filter(({ visibleFrom }) => visibleFrom < length)
+    for (const image of shared) image.retain()
+    return new CrossMemory(this.parts, shared)
   }
 
   dispose(): void {
-    this.images = []
-    this.joined = undefined
+    for (const image of this.images) image.release()
+    this.change([])
+  }
+
+  private get memory(): FloatMemory {
+    return this.parts.session.memory ?? hostMemory
   }
 
   private get numRows(): number {
-    return this.images.reduce((sum, { rows }) => sum + rows, 0)
+    return this.images.reduce((sum, { numRows }) => sum + numRows, 0)
+  }
+
+  private change(images: readonly HeldImage[]): void {
+    this.images = images
+    this.joined?.release()
+    this.joined = undefined
   }
 
   /** Rows that the token at a place sees, counted over all pictures. */
   private visibleRows(place: number): readonly RowSpan[] {
     const visible: RowSpan[] = []
     let first = 0
-    for (const { rows, visibleFrom, tags } of this.images) {
+    for (const { numRows, visibleFrom, tags } of this.images) {
       const tag = tags.find(({ start, end }) => start <= place && place < end)
       if (tag !== undefined) return [{ first: first + tag.rows.first, count: tag.rows.count }]
-      if (visibleFrom <= place) visible.push({ first, count: rows })
-      first += rows
+      if (visibleFrom <= place) visible.push({ first, count: numRows })
+      first += numRows
     }
     return visible
   }
 
-  private async compute(image: CrossImage, firstPlace: number): Promise<HeldImage> {
+  /** By name: float32 [keyValueHeads, rows, headDim]. */
+  private async compute({ data }: CrossRows): Promise<ReadonlyMap<string, Floats>> {
     const { session, shape } = this.parts
-    const { data, tiles } = await this.rowsOf(image)
-    const rows = data.length / shape.hiddenSize
-    const outputs = await session.run({
-      crossEmbeds: { type: 'float32', data, dims: [rows, shape.hiddenSize] },
-    })
-    const values = new Map<string, Float32Array>()
-    for (const name of crossNames(shape)) {
-      const output = outputs[name]!.data as Float32Array
-      assertFinite(output, `decoder: ${name} of a picture`)
-      values.set(name, output)
-    }
-    return {
-      rows,
-      values,
-      visibleFrom: firstPlace + image.visibleFrom,
-      tags: image.tags.map(({ start, end, tile }) => ({
-        start: firstPlace + start,
-        end: firstPlace + end,
-        rows: tiles[tile]!,
-      })),
-    }
-  }
-
-  /** What keys and values are made of: for each tile the embeddings of its tag, if it has one, and its own. */
-  private async rowsOf({ embeds, numTiles, tagIds }: CrossImage): Promise<{
-    readonly data: Float32Array
-    readonly tiles: readonly RowSpan[]
-  }> {
-    const { embeddings, shape } = this.parts
-    const tileLength = embeds.data.length / numTiles
-    const tags: Float32Array[] = []
-    for (const ids of tagIds) tags.push(await embeddings.lookUp(ids))
-    const data = new Float32Array(tags.reduce((sum, tag) => sum + tag.length, embeds.data.length))
-    const tiles: RowSpan[] = []
-    let at = 0
-    for (let tile = 0; tile < numTiles; tile++) {
-      const first = at
-      for (const part of [tags[tile], embeds.data.subarray(tile * tileLength, (tile + 1) * tileLength)]) {
-        if (part === undefined) continue
-        data.set(part, at)
-        at += part.length
-      }
-      tiles.push({ first: first / shape.hiddenSize, count: (at - first) / shape.hiddenSize })
-    }
-    return { data, tiles }
+    const dims = [data.length / shape.hiddenSize, shape.hiddenSize]
+    const outputs = await session.run({ crossEmbeds: { type: 'float32', data, dims } })
+    return new Map(
+      crossNames(shape.layers).map(name => {
+        const values = outputs[name]!.data as Floats
+        // on a device the logits tell
+        if (values instanceof Float32Array) assertFinite(values, `decoder: ${name} of a picture`)
+        return [name, values]
+      }),
+    )
   }
 
   /** Without a picture one row of zeros, which no token sees: engines may refuse tensors without elements. */
-  private join(): Record<string, BackendTensor> {
-    const { shape } = this.parts
-    const { numKeyValueHeads, headDim } = shape
+  private join(): JoinedImages {
+    const { layers, numKeyValueHeads, headDim } = this.parts.shape
     const numRows = Math.max(1, this.numRows)
     const dims = [numKeyValueHeads, numRows, headDim]
-    const tensor = (name: string): BackendTensor => {
-      const [only, ...others] = this.images
-      if (only !== undefined && others.length === 0)
-        return { type: 'float32', data: only.values.get(name)!, dims }
-      const data = new Float32Array(numKeyValueHeads * numRows * headDim)
-      for (let head = 0; head < numKeyValueHeads; head++) {
-        let at = head * numRows * headDim
-        for (const { values, rows } of this.images) {
-          const length = rows * headDim
-          data.set(values.get(name)!.subarray(head * length, (head + 1) * length), at)
-          at += length
-        }
-      }
-      return { type: 'float32', data, dims }
-    }
-    return Object.fromEntries(crossNames(shape).map(name => [name, tensor(name)]))
-  }
-}
-
-function crossNames({ layers }: CrossShape): readonly string[] {
-  return layers.flatMap(layer => [`crossKey.${layer}`, `crossValue.${layer}`])
-}
-
-/**
- * Check pictures before anything is computed.
- *
- * @param shape - undefined for a decoder without cross-attention
- * @param numTokens - of the call that they come with
- * @throws {NVLMError} INVALID_OPTION saying what was expected
- */
-export function checkCrossImages(
-  images: readonly CrossImage[],
-  shape: CrossShape | undefined,
-  numTokens: number,
-): void {
-  if (images.length === 0) return
-  if (shape === undefined) {
-    throw new NVLMError('INVALID_OPTION', 'crossImages: this decoder has no cross-attention', {
-      hint: 'Give the image embeddings as imageEmbeds, in place of the image tokens.',
+    const length = numKeyValueHeads * numRows * headDim
+    const [only, ...others] = this.images
+    const isCopy = others.length > 0
+    const blocks = crossNames(layers).map((name): readonly [string, Floats] => {
+      if (only === undefined) return [name, new Float32Array(length)]
+      return [name, isCopy ? this.joinOne(name, length) : only.values.get(name)!]
     })
+    return {
+      feeds: Object.fromEntries(blocks.map(([name, data]) => [name, { type: 'float32', data, dims }])),
+      isCopy,
+      release: () => {
+        if (isCopy) for (const [, block] of blocks) this.memory.release(block)
+      },
+    }
   }
-  for (const [index, image] of images.entries()) {
-    const problem = problemOf(image, shape, numTokens)
-    if (problem !== undefined) throw new NVLMError('INVALID_OPTION', `crossImages[${index}]: ${problem}`)
+
+  private joinOne(name: string, length: number): Floats {
+    const { numKeyValueHeads, headDim } = this.parts.shape
+    const to = this.memory.allocate(length)
+    const copies = Array.from({ length: numKeyValueHeads }, (_, head) => {
+      let toStart = (head * length) / numKeyValueHeads
+      return this.images.map(({ values, numRows }) => {
+        const size = numRows * headDim
+        const copy = { from: values.get(name)!, fromStart: head * size, to, toStart, length: size }
+        toStart += size
+        return copy
+      })
+    })
+    this.memory.copy(copies.flat())
+    return to
   }
 }
 
-function problemOf(image: CrossImage, { hiddenSize }: CrossShape, numTokens: number): string | undefined {
-  const { embeds, numTiles, tagIds, visibleFrom, tags } = image
-  const [numRows = 0, width] = embeds.dims
-  const isWhole =
-    embeds.dims.length === 2 && width === hiddenSize && embeds.data.length === numRows * hiddenSize
-  if (!isWhole || !(numTiles >= 1) || numRows === 0 || numRows % numTiles !== 0)
-    return `embeds [${embeds.dims.join(', ')}] of ${numTiles} tiles; expected [tiles * rows of a tile, ${hiddenSize}]`
-  if (tagIds.length !== 0 && tagIds.length !== numTiles)
-    return `tagIds of ${tagIds.length} tiles; expected ${numTiles}, or none`
-  if (!Number.isInteger(visibleFrom) || visibleFrom < 0 || visibleFrom > numTokens)
-    return `visibleFrom ${visibleFrom}; expected an integer from 0 to ${numTokens}`
-  const isPlace = (place: number, most: number) => Number.isInteger(place) && place >= 0 && place <= most
-  const wrong = tags.find(
-    ({ start, end, tile }) =>
-      !isPlace(end, numTokens) || !isPlace(start, end) || !isPlace(tile, numTiles - 1),
-  )
-  return (
-    wrong &&
-    `tag [${wrong.start}, ${wrong.end}) of tile ${wrong.tile}; expected places and a tile that are there`
-  )
+/** Keys and values as inputs of the graph. */
+interface JoinedImages {
+  readonly feeds: Readonly<Record<string, SessionTensor>>
+  /** Are they copies, or those of the one picture? */
+  readonly isCopy: boolean
+  release(): void
+}
+
+/** A picture whose keys and values are there, shared by the sequences that see it. */
+class HeldImage {
+  readonly numRows: number
+  /** Place in the sequence from which on tokens see all of it. */
+  readonly visibleFrom: number
+  /** Places [start, end) that see these rows only. */
+  readonly tags: readonly { readonly start: number; readonly end: number; readonly rows: RowSpan }[]
+  private numUsers = 1
+
+  /** @param values - by name; owned from now on */
+  constructor(
+    readonly values: ReadonlyMap<string, Floats>,
+    { tiles }: CrossRows,
+    image: CrossImage,
+    firstPlace: number,
+  ) {
+    this.numRows = tiles.reduce((sum, { count }) => sum + count, 0)
+    this.visibleFrom = firstPlace + image.visibleFrom
+    this.tags = image.tags.map(({ start, end, tile }) => ({
+      start: firstPlace + start,
+      end: firstPlace + end,
+      rows: tiles[tile]!,
+    }))
+  }
+
+  retain(): void {
+    this.numUsers++
+  }
+
+  release(): void {
+    if (--this.numUsers > 0) return
+    for (const block of this.values.values()) if ('release' in block) block.release()
+  }
 }

@@ -1,5 +1,6 @@
 import type { Backend, Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
+import { crossNames } from '../decoder/cross-memory.js'
 import { Decoder } from '../decoder/decoder.js'
 import { EmbeddingTable } from '../decoder/embedding-table.js'
 import { newRowsNames } from '../decoder/kv-cache.js'
@@ -74,8 +75,7 @@ export async function openStages(
       const { stage } = graphParts[name]
       if (name === stage) report(stage, PARTS.indexOf(stage) + 2)
       const graph = model.graphs[name]
-      const residentOutputs =
-        name === 'decoder' ? newRowsNames(model.config.decoder.numHiddenLayers) : undefined
+      const residentOutputs = residentOutputsOf(name, model, sessions.loaded.decoder)
       if (graph)
         await sessions.load(name, { model: graph, dataFolder: model.dataFolder, name, residentOutputs })
     }
@@ -87,6 +87,17 @@ export async function openStages(
     await sessions.dispose()
     throw error
   }
+}
+
+/** What a session may leave on its device: what only goes into the decoder, if that computes there. */
+function residentOutputsOf(
+  name: GraphName,
+  { config: { decoder } }: RunnableModel,
+  decoderSession: Session | undefined,
+): readonly string[] | undefined {
+  if (name === 'decoder') return newRowsNames(decoder.numHiddenLayers)
+  const layers = name === 'crossKeys' ? decoder.crossAttention?.layers : undefined
+  return layers && decoderSession?.memory && crossNames(layers)
 }
 
 async function openEmbeddings(files: Files, { embedding }: RunnableModel): Promise<EmbeddingTable> {

@@ -8,6 +8,9 @@ beforeAll(async () => {
 afterAll(() => page.close())
 
 // here because a processor that plays the graphics card takes half a minute for each
-test.each(['x', 'h'] as const)('NVLM-%s on WebGPU answers as the independent implementation does', name =>
-  page.expectAnswers(name, 'webgpu', ['text_before']),
+test.each([
+  ['x', 'two_pictures'],
+  ['h', 'text_before'],
+] as const)('NVLM-%s on WebGPU answers as the independent implementation does: %s', (name, caseName) =>
+  page.expectAnswers(name, 'webgpu', [caseName]),
 )
