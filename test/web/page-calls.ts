@@ -83,13 +83,26 @@ export interface PagePixels {
   readonly sha256: string
 }
 
+/** Append tokens, go back to a length, or go on with a copy of the first tokens. */
+export type SequenceAction =
+  | { readonly append: readonly number[] }
+  | { readonly truncate: number }
+  | { readonly fork: number }
+
+/** What came of an action. */
+export interface ActionOutcome {
+  /** float32 [1, vocabSize]; only of tokens that were appended. */
+  readonly logits?: WireTensor
+  readonly bytesMoved: number
+}
+
 /** What tests call inside of a page. Arguments and values are plain data. */
 export interface PageCalls {
   load(url: string, options: PageLoadOptions): Promise<PageModel>
   ask(model: number, question: PageQuestion): Promise<PageAnswer>
   dispose(model: number): Promise<void>
   /** Load the layers into the page's own thread. */
-  loadStages(url: string): Promise<number>
+  loadStages(url: string, device: Device): Promise<number>
   /** Embeddings of pictures, one after the other: float32 [tokens, hiddenSize]. */
   embed(stages: number, paths: readonly string[], maxTiles: number): Promise<readonly WireTensor[]>
   /** Logits of the last of some tokens: float32 [1, vocabSize]. */
@@ -98,6 +111,8 @@ export interface PageCalls {
     inputIds: readonly number[],
     imageEmbeds: readonly WireTensor[],
   ): Promise<WireTensor>
+  /** Do things to one sequence; for each the logits of the last token, and the bytes between page and graphics device. */
+  replay(stages: number, actions: readonly SequenceAction[]): Promise<readonly ActionOutcome[]>
   disposeStages(stages: number): Promise<void>
   cached(): Promise<readonly CachedModel[]>
   removeCached(url: string): Promise<void>

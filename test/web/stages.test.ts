@@ -32,7 +32,7 @@ describe.each(['nvlmd-tiny-fp32', 'internvl-tiny-fp32'])('the layers of %s on WA
   const tensor = (key: string) => readTensor(name, official, key)
   let stages: number
   beforeAll(async () => {
-    stages = await page.call('loadStages', `/models/${name}-web`)
+    stages = await page.call('loadStages', `/models/${name}-web`, 'wasm')
   })
   afterAll(() => page.call('disposeStages', stages))
 

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeModel } from '../../src/formats/onnx/encode-model.js'
 import { type OnnxNode, onnxDataTypes } from '../../src/formats/onnx/onnx-model.js'
 import { testBackend } from '../contracts/backend-contract.js'
-import { readGolden } from '../support/official-golden.js'
+import { maxAbsDiff, readGolden } from '../support/official-golden.js'
+import { decodeTensor } from './page/wire.js'
 import { pageBackend } from './page-backend.js'
+import type { ActionOutcome, SequenceAction } from './page-calls.js'
 import { prepareModels } from './prepare-models.js'
 import { startBench, type TestPage, type WebBench } from './test-page.js'
 
@@ -81,6 +83,36 @@ describe('a model on WebGPU', () => {
     expect(result.tokenIds).toEqual(one.chatIds)
     expect(result.device).toBe('webgpu')
     await page.call('dispose', id)
+  })
+
+  test('keeps its keys and values on the card, through cuts, copies and growth', async () => {
+    const ids = (count: number) => Array.from({ length: count }, (_, i) => (i * 53 + 7) % 256)
+    const actions: readonly SequenceAction[] = [
+      { append: ids(20) },
+      { append: [5] },
+      { append: ids(240) },
+      { append: [6] },
+      { truncate: 30 },
+      { append: [7] },
+      { fork: 25 },
+      { append: [8] },
+    ]
+    const replay = async (device: 'wasm' | 'webgpu') => {
+      const stages = await page.call('loadStages', '/models/tiny', device)
+      const outcomes = await page.call('replay', stages, actions)
+      await page.call('disposeStages', stages)
+      return outcomes
+    }
+    const expected = await replay('wasm')
+    const found = await replay('webgpu')
+    const values = ({ logits }: ActionOutcome) => (logits ? decodeTensor(logits).data : [])
+    for (const [index, outcome] of found.entries()) {
+      const difference = maxAbsDiff(values(outcome) as Float32Array, values(expected[index]!) as Float32Array)
+      expect(difference, `action ${index}`).toBeLessThan(2e-4)
+    }
+    const steps = [1, 3, 5, 7].map(index => found[index]!.bytesMoved)
+    expect(new Set(steps)).toEqual(new Set([steps[0]]))
+    expect([found[4], found[6]]).toEqual([{ bytesMoved: 0 }, { bytesMoved: 0 }])
   })
 
   test('is not taken by itself where a processor plays the graphics card', async () => {

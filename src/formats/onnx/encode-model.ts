@@ -40,7 +40,8 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   return writer.finish()
 }
 
-function writeNode(writer: ProtobufWriter, node: OnnxNode): void {
+/** The fields of a NodeProto. */
+export function writeNode(writer: ProtobufWriter, node: OnnxNode): void {
   for (const input of node.inputs) writer.string(1, input)
   for (const output of node.outputs) writer.string(2, output)
   writer.string(3, node.name).string(4, node.opType)

@@ -2,8 +2,9 @@ import { bfloat16ToFloat32 } from '../../core/bfloat16.js'
 import { invariant } from '../../core/errors.js'
 import { externalData } from './external-files.js'
 import { onnxDataTypes } from './onnx-model.js'
-import { type ProtobufField, protobufFields } from './protobuf-reader.js'
+import { protobufFields } from './protobuf-reader.js'
 import { ProtobufWriter } from './protobuf-writer.js'
+import { rewriteMessage } from './rewrite-message.js'
 
 /** Fields of ModelProto, GraphProto and TensorProto. @see onnx.proto, ONNX 1.19 */
 const MODEL_GRAPH = 7
@@ -47,26 +48,15 @@ export function widenBfloat16(model: Uint8Array, newFile: string): WidenedModel 
     return end - byteLength * 2
   }
   const graph = (bytes: Uint8Array) =>
-    rewrite(bytes, field =>
+    rewriteMessage(bytes, field =>
       field.number === GRAPH_INITIALIZER && field.bytes && isBfloat16(field.bytes)
         ? widenTensor(field.bytes, newFile, place)
         : undefined,
     )
-  const widened = rewrite(model, field =>
+  const widened = rewriteMessage(model, field =>
     field.number === MODEL_GRAPH && field.bytes ? graph(field.bytes) : undefined,
   )
   return { model: widened, places }
-}
-
-/** A message with some of its length-delimited fields replaced. */
-function rewrite(message: Uint8Array, replace: (field: ProtobufField) => Uint8Array | undefined): Uint8Array {
-  const writer = new ProtobufWriter()
-  for (const field of protobufFields(message)) {
-    const content = replace(field)
-    if (content === undefined) writer.raw(field.raw)
-    else writer.bytesField(field.number, content)
-  }
-  return writer.finish()
 }
 
 function isBfloat16(tensor: Uint8Array): boolean {

@@ -1,6 +1,7 @@
 import type { Device, GraphSource } from '../../backend/backend.js'
 import type { DataFile, LocatedGraph } from '../../backend/web/onnxruntime-web-backend.js'
 import { externalFiles } from '../../formats/onnx/external-files.js'
+import { replaceFusedMatMul } from '../../formats/onnx/replace-fused-matmul.js'
 import { type Bfloat16Place, widenBfloat16, widenBytes } from '../../formats/onnx/widen-bfloat16.js'
 import type { BlobFiles } from '../../platform/web/blob-files.js'
 
@@ -14,7 +15,8 @@ const PIECE_BYTES = 2 ** 24
  * Find the weights of a graph, in a form that the device takes.
  *
  * For WebGPU bfloat16 becomes float32: the builds for it have no bfloat16 on the processor, which would widen the
- * weights as it loads them (onnxruntime-web 1.30.0). It takes twice their bytes until the engine has loaded.
+ * weights as it loads them (onnxruntime-web 1.30.0). It takes twice their bytes until the engine has loaded. And products
+ * become ones that WebGPU has.
  */
 export async function locateGraph(
   files: BlobFiles,
@@ -25,7 +27,7 @@ export async function locateGraph(
     path,
     data: files.blob(files.join(dataFolder, path)),
   }))
-  return device === 'webgpu' ? widenGraph(model, data) : { model, data }
+  return device === 'webgpu' ? widenGraph(replaceFusedMatMul(model), data) : { model, data }
 }
 
 async function widenGraph(model: Uint8Array, data: readonly DataFile[]): Promise<LocatedGraph> {

@@ -3,12 +3,12 @@ import { openWebBackend } from '../../../src/backend/web/open-web-backend.js'
 import type { FloatTensor } from '../../../src/core/tensor.js'
 import type { Stages } from '../../../src/nvlm/stages.js'
 import { encodeError } from '../../../src/nvlm/worker/protocol.js'
-import { browser } from '../../../src/platform/web/browser.js'
 import { webImageDecoder } from '../../../src/platform/web/image-decoder.js'
 import { sha256Hex } from '../../../src/prepare/sha256.js'
 import { ImageTiler, loadStages, modelCache, NVLM, Tokenizer } from '../../../src/web.js'
-import type { CallOutcome, PageCalls, PageQuestion, WireTensor } from '../page-calls.js'
+import type { ActionOutcome, CallOutcome, PageCalls, PageQuestion, WireTensor } from '../page-calls.js'
 import { makePicture } from './pictures.js'
+import { watchDevices } from './watch-devices.js'
 import { decodeBase64, decodeTensor, encodeTensor } from './wire.js'
 
 const models: NVLM[] = []
@@ -16,8 +16,7 @@ const sessions: Session[] = []
 const layers: Stages[] = []
 let backend: Promise<Backend> | undefined
 
-/** Graphics devices that were opened in this thread. */
-const devices = watchDevices()
+const gpu = watchDevices()
 
 function openBackend(): Promise<Backend> {
   const locate = async ({ model }: GraphSource) => ({ model, data: [] })
@@ -67,8 +66,8 @@ const calls: PageCalls = {
     return { result: { text, tokenIds, finishReason, usage, device }, streamed, longestTask: watch.stop() }
   },
 
-  async loadStages(url) {
-    return layers.push(await loadStages(url, { device: 'wasm', cache: false })) - 1
+  async loadStages(url, device) {
+    return layers.push(await loadStages(url, { device, cache: false })) - 1
   },
 
   async embed(index, paths, maxTiles) {
@@ -90,6 +89,25 @@ const calls: PageCalls = {
     })
     state.dispose()
     return encodeTensor({ type: 'float32', data, dims })
+  },
+
+  async replay(index, actions) {
+    const outcomes: ActionOutcome[] = []
+    let state = await layers[index]!.decoder.open({ contextLength: 1024 })
+    for (const action of actions) {
+      const before = gpu.bytesMoved
+      const logits = 'append' in action ? await state.prefill({ inputIds: action.append }) : undefined
+      if ('truncate' in action) state.truncate(action.truncate)
+      if ('fork' in action) {
+        const copy = state.fork(action.fork)
+        state.dispose()
+        state = copy
+      }
+      const bytesMoved = gpu.bytesMoved - before
+      outcomes.push({ ...(logits && { logits: encodeTensor({ type: 'float32', ...logits }) }), bytesMoved })
+    }
+    state.dispose()
+    return outcomes
   },
 
   disposeStages: index => layers[index]!.dispose(),
@@ -121,7 +139,7 @@ const calls: PageCalls = {
 
   dispose: model => models[model]!.dispose(),
   async loseDevices() {
-    for (const device of devices) device.destroy()
+    gpu.destroyAll()
   },
 
   devices: async () => (await openBackend()).devices,
@@ -140,26 +158,6 @@ const calls: PageCalls = {
   },
 
   disposeSession: session => sessions[session]!.dispose(),
-}
-
-function watchDevices(): readonly { destroy(): void }[] {
-  const opened: { destroy(): void }[] = []
-  const { gpu } = browser.navigator
-  if (gpu === undefined) return opened
-  const requestAdapter = gpu.requestAdapter.bind(gpu)
-  gpu.requestAdapter = async options => {
-    const adapter = await requestAdapter(options)
-    const requestDevice = adapter?.requestDevice.bind(adapter)
-    if (adapter && requestDevice) {
-      adapter.requestDevice = async wanted => {
-        const device = await requestDevice(wanted)
-        opened.push(device)
-        return device
-      }
-    }
-    return adapter
-  }
-  return opened
 }
 
 /** Image embeddings of several pictures as one tensor. */
