@@ -166,7 +166,7 @@ describe('nvlm chat in a terminal', () => {
   test('answers, says tokens and speed, and leaves at Ctrl-D with the terminal as it was', async () => {
     const { code, out, api } = await talk(['What is it?\r'])
     expect(code).toBe(0)
-    expect(out).toContain('Open daily\n30 in (9 of the pictures), 2 out tokens · first after 1.53 s')
+    expect(out).toContain('Open daily\n2 tokens, 20.0 a second · first after 1.53 s · prompt 30\n')
     expect(out.indexOf('\u001b[?2004h')).toBeLessThan(out.indexOf('\u001b[?2004l'))
     expect(api.questions).toMatchObject([{ prompt: 'What is it?' }])
   })

@@ -1,4 +1,5 @@
-import { describeSpeed, describeTokens, streamAnswer } from '../answer.js'
+import type { GenerateResult } from '../../nvlm/engine-client.js'
+import { describeMs, streamAnswer } from '../answer.js'
 import { UsageError } from '../args.js'
 import { attachPicture, type ChatContext, say } from './chat-context.js'
 import { takePictures } from './picture-words.js'
@@ -40,11 +41,20 @@ async function ask(
     streamAnswer(answer, command, stop),
   )
   if (!hasSummary) return
-  const { cachedTokens } = result.usage
-  const known = cachedTokens > 0 ? [`${cachedTokens} not read again`] : []
-  const ended = result.finishReason === 'stop' ? [] : [ENDINGS[result.finishReason] ?? result.finishReason]
-  const parts = [...ended, `${describeTokens(result)} tokens`, ...known, describeSpeed(result)]
-  say(notes, parts.join(' · '))
+  say(notes, summaryOf(result))
+}
+
+/** Short, so that it fits a line of 80. */
+function summaryOf({ usage, timings, finishReason }: GenerateResult): string {
+  const { completionTokens, promptTokens, cachedTokens } = usage
+  const ended = finishReason === 'stop' ? [] : [ENDINGS[finishReason] ?? finishReason]
+  const known = cachedTokens > 0 ? `, ${cachedTokens} of it known` : ''
+  return [
+    ...ended,
+    `${completionTokens} tokens, ${timings.tokensPerSecond.toFixed(1)} a second`,
+    `first after ${describeMs(timings.timeToFirstTokenMs)}`,
+    `prompt ${promptTokens}${known}`,
+  ].join(' · ')
 }
 
 /** Why an answer ended before its end, in words. */
