@@ -9,7 +9,7 @@ export type {
   SessionTensor,
   TensorType,
 } from './backend/backend.js'
-export type { DeviceData, DeviceMemory, FloatCopy, FloatRange, Floats } from './backend/device-memory.js'
+export type { DeviceData, DeviceMemory, FloatCopy, Floats } from './backend/device-memory.js'
 export { type ErrorCode, type ErrorDetails, NVLMError, type NVLMErrorOptions } from './core/errors.js'
 export type { FloatTensor } from './core/tensor.js'
 export { Decoder } from './decoder/decoder.js'

@@ -18,13 +18,6 @@ export interface FloatCopy {
   readonly length: number
 }
 
-/** A stretch of a block. */
-export interface FloatRange {
-  readonly block: Floats
-  readonly start: number
-  readonly length: number
-}
-
 /**
  * Blocks of float32 values that graphs are fed from where they lie. Places and lengths count values.
  *
@@ -38,8 +31,6 @@ export interface FloatMemory {
   /** The part of a block from `start` to `end`, to be fed. @param start - 0 unless `hasViews` */
   view(block: Floats, start: number, end: number): Floats
   copy(copies: readonly FloatCopy[]): void
-  /** Set to 0. */
-  clear(ranges: readonly FloatRange[]): void
   release(block: Floats): void
 }
 
@@ -58,9 +49,6 @@ export const hostMemory: FloatMemory = {
       const values = (from as Float32Array).subarray(fromStart, fromStart + length)
       ;(to as Float32Array).set(values, toStart)
     }
-  },
-  clear(ranges) {
-    for (const { block, start, length } of ranges) (block as Float32Array).fill(0, start, start + length)
   },
   // the collector's
   release() {},

@@ -1,6 +1,7 @@
 import type { Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
 import type { CrossShape } from './cross-memory.js'
+import { DecoderRuns } from './decoder-runs.js'
 import type { DecoderState } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
 import { type RopeScaling, RotaryTable } from './rope.js'
@@ -27,7 +28,7 @@ export interface DecoderShape {
 
 /** Token ids and image embeddings → logits. Sequences are independent of each other. */
 export class Decoder {
-  private readonly rotary: RotaryTable
+  private readonly runs: DecoderRuns
   private isDisposed = false
 
   /** @param crossKeys - keys and values of pictures, for a shape with cross-attention */
@@ -37,7 +38,8 @@ export class Decoder {
     readonly shape: DecoderShape,
     private readonly crossKeys?: Session | undefined,
   ) {
-    this.rotary = new RotaryTable(shape.headDim, shape.ropeTheta, shape.ropeScaling)
+    const rotary = new RotaryTable(shape.headDim, shape.ropeTheta, shape.ropeScaling)
+    this.runs = new DecoderRuns(session, shape, rotary)
   }
 
   /**
@@ -56,14 +58,14 @@ export class Decoder {
         `contextLength ${contextLength}; expected an integer from 1 to ${maxPositionEmbeddings}`,
       )
     }
-    const { session, embeddings, rotary, shape } = this
+    const { runs, embeddings, shape } = this
     const cross = this.crossKeys &&
       shape.crossAttention && {
         session: this.crossKeys,
         embeddings,
         shape: { ...shape, layers: shape.crossAttention.layers },
       }
-    return new SessionDecoderState({ session, embeddings, rotary, shape, cross }, contextLength)
+    return new SessionDecoderState({ runs, embeddings, cross }, contextLength)
   }
 
   /** Free the session. A second call does nothing. */

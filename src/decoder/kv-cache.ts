@@ -8,7 +8,7 @@ export interface KvCacheShape {
   readonly headDim: number
 }
 
-/** Name of the output that has the new rows of a layer: float32 [keyValueHeads, numRows, headDim]. */
+/** Name of the output that has the new rows of a layer: float32 [numRows, keyValueHeads, headDim]. */
 export function newRowsName(kind: 'Key' | 'Value', layer: number): string {
   return `new${kind}.${layer}`
 }
@@ -19,18 +19,24 @@ export function newRowsNames(numLayers: number): readonly string[] {
   return (['Key', 'Value'] as const).flatMap(kind => layers.map(layer => newRowsName(kind, layer)))
 }
 
+/** Name of the input that has the past rows of a layer: float32 [past, keyValueHeads, headDim]. */
+function pastRowsName(kind: 'Key' | 'Value', layer: number, slot: number): string {
+  return `past${kind}.${layer}.${slot}`
+}
+
 /** Rows that a buffer starts with; it doubles when they are used up. */
 const FIRST_CAPACITY = 256
 
 /**
- * Keys and values of one sequence: a buffer for each layer and key head, so that its first `length` rows are one
- * contiguous view that the graph reads in place.
+ * Keys and values of one sequence: a buffer each for every layer, position by position, so that its first
+ * `length` rows are one contiguous view that the graph reads in place.
  *
  * Memory is taken as the sequence grows, up to `maxLength` rows. It is that of the device where sessions have such: then
  * rows never come to JavaScript.
  */
 export class KvCache {
-  private readonly buffers = new Map<string, Floats>()
+  /** Keys and values of each layer in turn. */
+  private buffers: readonly Floats[]
   private capacity: number
   private rows = 0
 
@@ -40,7 +46,7 @@ export class KvCache {
     private readonly memory: FloatMemory = hostMemory,
   ) {
     this.capacity = Math.min(FIRST_CAPACITY, maxLength)
-    for (const name of this.names()) this.buffers.set(name, memory.allocate(this.capacity * shape.headDim))
+    this.buffers = this.allocate()
   }
 
   get length(): number {
@@ -49,7 +55,7 @@ export class KvCache {
 
   /** Memory of the buffers, used rows or not. */
   get byteLength(): number {
-    return this.buffers.size * this.capacity * this.shape.headDim * Float32Array.BYTES_PER_ELEMENT
+    return this.buffers.length * this.capacity * this.rowLength * Float32Array.BYTES_PER_ELEMENT
   }
 
   /** A cache of its own with a copy of the first `length` rows. */
@@ -66,47 +72,45 @@ export class KvCache {
     return this.memory.hasViews ? Math.max(0, wanted) : 0
   }
 
-  /** The rows from `start` on, as `firstRow` gave it, as graph inputs: views, valid until the next `append`. */
-  feeds(start = 0): Record<string, SessionTensor> {
-    const { headDim } = this.shape
+  /**
+   * The rows from `start` on, as `firstRow` gave it, as the graph inputs of a slot: views, valid until the next `append`.
+   *
+   * Where there is none, a row of some numbers takes their place, for engines can't read an empty past: the caller masks it.
+   */
+  feeds(start = 0, slot = 0): Record<string, SessionTensor> {
+    const { numKeyValueHeads, headDim } = this.shape
+    const [first, end] = start < this.rows ? [start, this.rows] : [0, 1]
+    const dims = [end - first, numKeyValueHeads, headDim]
     const feeds: Record<string, SessionTensor> = {}
-    for (const [name, buffer] of this.buffers) {
-      feeds[name] = {
+    for (const [index, buffer] of this.buffers.entries()) {
+      const data = this.memory.view(buffer, first * this.rowLength, end * this.rowLength)
+      feeds[pastRowsName(index % 2 === 0 ? 'Key' : 'Value', index >> 1, slot)] = {
         type: 'float32',
-        data: this.memory.view(buffer, start * headDim, this.rows * headDim),
-        dims: [this.rows - start, headDim],
+        data,
+        dims,
       }
     }
     return feeds
   }
 
-  /** Add the new rows of a run: `newKey.<layer>`, `newValue.<layer>` float32 [keyValueHeads, numRows, headDim]. */
-  append(outputs: Readonly<Record<string, SessionTensor>>, numRows: number): void {
+  /**
+   * Add new rows of a run: those from `firstRow` on of `newKey.<layer>`, `newValue.<layer>`, float32
+   * [rows of the run, keyValueHeads, headDim].
+   */
+  append(outputs: Readonly<Record<string, SessionTensor>>, numRows: number, firstRow = 0): void {
     this.reserve(this.rows + numRows)
-    const { headDim, numKeyValueHeads, numLayers } = this.shape
-    const length = numRows * headDim
-    const copies: FloatCopy[] = []
-    for (const kind of ['Key', 'Value'] as const) {
-      for (let layer = 0; layer < numLayers; layer++) {
-        const from = outputs[newRowsName(kind, layer)]!.data as Floats
-        for (let head = 0; head < numKeyValueHeads; head++) {
-          const to = this.buffers.get(`past${kind}.${layer}.${head}`)!
-          copies.push({ from, fromStart: head * length, to, toStart: this.rows * headDim, length })
-        }
+    const copies = this.buffers.map((to, index): FloatCopy => {
+      const name = newRowsName(index % 2 === 0 ? 'Key' : 'Value', index >> 1)
+      return {
+        from: outputs[name]!.data as Floats,
+        fromStart: firstRow * this.rowLength,
+        to,
+        toStart: this.rows * this.rowLength,
+        length: numRows * this.rowLength,
       }
-    }
+    })
     this.memory.copy(copies)
     this.rows += numRows
-  }
-
-  /** Add a row of zeros. */
-  appendZeros(): void {
-    this.reserve(this.rows + 1)
-    const { headDim } = this.shape
-    this.memory.clear(
-      [...this.buffers.values()].map(block => ({ block, start: this.rows * headDim, length: headDim })),
-    )
-    this.rows++
   }
 
   /** Forget all rows from `length` on. */
@@ -117,43 +121,37 @@ export class KvCache {
   /** Give the memory back. */
   dispose(): void {
     this.rows = 0
-    for (const buffer of this.buffers.values()) this.memory.release(buffer)
-    this.buffers.clear()
+    for (const buffer of this.buffers) this.memory.release(buffer)
+    this.buffers = []
   }
 
-  private *names(): Iterable<string> {
-    for (let layer = 0; layer < this.shape.numLayers; layer++) {
-      for (let head = 0; head < this.shape.numKeyValueHeads; head++) {
-        yield `pastKey.${layer}.${head}`
-        yield `pastValue.${layer}.${head}`
-      }
-    }
+  /** Numbers of one row of a buffer. */
+  private get rowLength(): number {
+    return this.shape.numKeyValueHeads * this.shape.headDim
+  }
+
+  private allocate(): readonly Floats[] {
+    const length = this.capacity * this.rowLength
+    return Array.from({ length: 2 * this.shape.numLayers }, () => this.memory.allocate(length))
   }
 
   private reserve(rows: number): void {
     if (rows <= this.capacity) return
-    const { headDim } = this.shape
     this.capacity = Math.min(Math.max(this.capacity * 2, rows), this.maxLength)
-    const old = [...this.buffers.values()]
-    const grown = new Map(
-      [...this.names()].map(name => [name, this.memory.allocate(this.capacity * headDim)]),
-    )
+    const old = this.buffers
+    const grown = this.allocate()
     this.copyRows(grown, this.rows)
-    for (const [name, buffer] of grown) this.buffers.set(name, buffer)
+    this.buffers = grown
     for (const buffer of old) this.memory.release(buffer)
   }
 
-  /** Copy the first `numRows` rows of every buffer to those of the same names. */
-  private copyRows(targets: ReadonlyMap<string, Floats>, numRows: number): void {
+  /** Copy the first `numRows` rows of every buffer to those of another cache of this shape. */
+  private copyRows(targets: readonly Floats[], numRows: number): void {
     if (numRows === 0) return
-    const length = numRows * this.shape.headDim
-    const copies = [...this.buffers].map(([name, from]) => ({
-      from,
-      fromStart: 0,
-      to: targets.get(name)!,
-      toStart: 0,
-      length,
-    }))
+    const length = numRows * this.rowLength
+    const copies = this.buffers.map((from, index) => {
+      return { from, fromStart: 0, to: targets[index]!, toStart: 0, length }
+    })
     this.memory.copy(copies)
   }
 }

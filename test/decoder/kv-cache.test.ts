@@ -5,7 +5,8 @@ import { KvCache, newRowsNames } from '../../src/decoder/kv-cache.js'
 import { FakeDeviceMemory } from '../support/fake-device-memory.js'
 
 const shape = { numLayers: 2, numKeyValueHeads: 3, headDim: 4 }
-const NUM_BUFFERS = 2 * 2 * 3
+const NUM_BUFFERS = 2 * 2
+const ROW_LENGTH = 3 * 4
 
 /** New rows in host memory, whose values tell kind, layer, head, row and column. */
 function newRows(first: number, numRows: number) {
@@ -16,15 +17,15 @@ function newRows(first: number, numRows: number) {
         { length: shape.numKeyValueHeads * numRows * shape.headDim },
         (_, index) => {
           const column = index % shape.headDim
-          const row = Math.floor(index / shape.headDim) % numRows
-          const head = Math.floor(index / shape.headDim / numRows)
+          const head = Math.floor(index / shape.headDim) % shape.numKeyValueHeads
+          const row = Math.floor(index / ROW_LENGTH)
           return valueAt(kindIndex, layer, head, first + row, column)
         },
       )
       outputs[`new${kind}.${layer}`] = {
         type: 'float32',
         data,
-        dims: [shape.numKeyValueHeads, numRows, shape.headDim],
+        dims: [numRows, shape.numKeyValueHeads, shape.headDim],
       }
     }
   }
@@ -68,7 +69,7 @@ describe.each(kinds)('keys and values in the memory of %s', (_, open) => {
       /** Values of one buffer, as far as its tensor goes. */
       fed(of: KvCache, name: string) {
         const { data, dims } = of.feeds()[name]!
-        return { dims, values: read(data as Floats).subarray(0, dims[0]! * dims[1]!) }
+        return { dims, values: read(data as Floats).subarray(0, dims[0]! * ROW_LENGTH) }
       },
     }
   }
@@ -86,10 +87,10 @@ describe.each(kinds)('keys and values in the memory of %s', (_, open) => {
           append(cache, numRows)
         }
         for (const [kindIndex, kind] of ['Key', 'Value'].entries()) {
-          const { dims, values } = fed(cache, `past${kind}.1.2`)
-          expect(dims).toEqual([cache.length, 4])
+          const { dims, values } = fed(cache, `past${kind}.1.0`)
+          expect(dims).toEqual([cache.length, 3, 4])
           for (const row of [0, cache.length >> 1, cache.length - 1]) {
-            expect(values[row * 4 + 3]).toBe(valueAt(kindIndex, 1, 2, row, 3))
+            expect(values[row * ROW_LENGTH + 11]).toBe(valueAt(kindIndex, 1, 2, row, 3))
           }
         }
       }),
@@ -104,29 +105,40 @@ describe.each(kinds)('keys and values in the memory of %s', (_, open) => {
     cache.truncate(0)
     append(cache, 5, 900)
     append(copy, 1)
-    const { dims, values } = fed(copy, 'pastValue.1.2')
-    expect(dims).toEqual([261, 4])
-    for (const row of [0, 259, 260]) expect(values[row * 4]).toBe(valueAt(1, 1, 2, row, 0))
+    const { dims, values } = fed(copy, 'pastValue.1.0')
+    expect(dims).toEqual([261, 3, 4])
+    for (const row of [0, 259, 260]) expect(values[row * ROW_LENGTH + 8]).toBe(valueAt(1, 1, 2, row, 0))
     cache.dispose()
-    expect(fed(copy, 'pastKey.0.0').values[4]).toBe(valueAt(0, 0, 0, 1, 0))
+    expect(fed(copy, 'pastKey.0.0').values[ROW_LENGTH]).toBe(valueAt(0, 0, 0, 1, 0))
   })
 
-  test('get a row of zeros where others were before', () => {
+  test('come from some rows of what a run gave, under the names of a slot', () => {
+    const { memory, put, read } = open()
+    const other = new KvCache(shape, 10, memory)
+    const rows = Object.entries(newRows(0, 5)).map(([name, tensor]) => {
+      return [name, { ...tensor, data: put(tensor.data) }] as const
+    })
+    other.append(Object.fromEntries(rows), 2, 3)
+    const { data, dims } = other.feeds(0, 6)['pastKey.1.6']!
+    expect(dims).toEqual([2, 3, 4])
+    expect(read(data as Floats)[ROW_LENGTH + 4]).toBe(valueAt(0, 1, 1, 4, 0))
+  })
+
+  test('are one row to be hidden where there are none', () => {
     const { cache, append, fed } = setUp(10)
+    expect(fed(cache, 'pastValue.1.0').dims).toEqual([1, 3, 4])
     append(cache, 3)
-    cache.truncate(1)
-    cache.appendZeros()
-    const { dims, values } = fed(cache, 'pastValue.0.1')
-    expect(dims).toEqual([2, 4])
-    expect([...values].slice(4)).toEqual([0, 0, 0, 0])
-    expect(values[0]).toBe(valueAt(1, 0, 1, 0, 0))
+    cache.truncate(0)
+    const { dims, values } = fed(cache, 'pastValue.1.0')
+    expect(dims).toEqual([1, 3, 4])
+    expect(values.every(Number.isFinite)).toBe(true)
   })
 
   test('say what memory they take', () => {
     const { cache, append } = setUp(1000)
-    expect(cache.byteLength).toBe(NUM_BUFFERS * 256 * 4 * 4)
+    expect(cache.byteLength).toBe(NUM_BUFFERS * 256 * ROW_LENGTH * 4)
     append(cache, 300)
-    expect(cache.byteLength).toBe(NUM_BUFFERS * 512 * 4 * 4)
+    expect(cache.byteLength).toBe(NUM_BUFFERS * 512 * ROW_LENGTH * 4)
     cache.dispose()
     expect(cache.byteLength).toBe(0)
   })
@@ -136,11 +148,11 @@ test('rows of a device are fed from the first on, those of the host from any', (
   const cache = new KvCache(shape, 100)
   cache.append(newRows(0, 10), 10)
   expect(cache.firstRow(-3)).toBe(0)
-  const whole = cache.feeds()['pastKey.0.1']!.data as Float32Array
-  const tail = cache.feeds(cache.firstRow(7))['pastKey.0.1']!
-  expect(tail.dims).toEqual([3, 4])
+  const whole = cache.feeds()['pastKey.1.0']!.data as Float32Array
+  const tail = cache.feeds(cache.firstRow(7))['pastKey.1.0']!
+  expect(tail.dims).toEqual([3, 3, 4])
   expect((tail.data as Float32Array).buffer).toBe(whole.buffer)
-  expect([...(tail.data as Float32Array)]).toEqual([...whole.subarray(28)])
+  expect([...(tail.data as Float32Array)]).toEqual([...whole.subarray(7 * ROW_LENGTH)])
   expect(new KvCache(shape, 100, new FakeDeviceMemory()).firstRow(7)).toBe(0)
 })
 
@@ -163,8 +175,8 @@ test('a device gets all its memory back', () => {
   expect(memory.numBlocks).toBe(0)
 })
 
-test('there is an input for each layer and head, and an output for each layer', () => {
-  const names = Object.keys(new KvCache(shape, 10).feeds())
+test('there is an input and an output for each layer, the input for each slot', () => {
+  const names = Object.keys(new KvCache(shape, 10).feeds(0, 2))
   expect(names).toHaveLength(NUM_BUFFERS)
   expect(names).toContain('pastValue.1.2')
   expect([...newRowsNames(2)].sort()).toEqual(['newKey.0', 'newKey.1', 'newValue.0', 'newValue.1'])
@@ -173,5 +185,5 @@ test('there is an input for each layer and head, and an output for each layer', 
 test('no more memory is taken than the context needs', () => {
   const cache = new KvCache(shape, 300)
   cache.append(newRows(0, 300), 300)
-  expect((cache.feeds()['pastKey.0.0']!.data as Float32Array).buffer.byteLength).toBe(300 * 4 * 4)
+  expect((cache.feeds()['pastKey.0.0']!.data as Float32Array).buffer.byteLength).toBe(300 * ROW_LENGTH * 4)
 })

@@ -162,9 +162,15 @@ describe('loading a prepared folder', () => {
     ['a broken manifest', () => editManifest(() => '{'), 'MODEL_INVALID', 'nvlm.json'],
     [
       'a manifest of a later version',
-      () => editManifest(text => text.replace('"version": 2', '"version": 3')),
+      () => editManifest(text => text.replace('"version": 3', '"version": 4')),
       'MODEL_UNSUPPORTED',
-      'version 3',
+      'version 4',
+    ],
+    [
+      'a manifest of an earlier version',
+      () => editManifest(text => text.replace('"version": 3', '"version": 2')),
+      'MODEL_UNSUPPORTED',
+      'version 2',
     ],
     [
       'a manifest that names a file outside',

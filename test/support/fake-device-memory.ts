@@ -1,4 +1,4 @@
-import type { DeviceMemory, FloatCopy, FloatRange, Floats } from '../../src/backend/device-memory.js'
+import type { DeviceMemory, FloatCopy, Floats } from '../../src/backend/device-memory.js'
 import { hostMemory } from '../../src/backend/device-memory.js'
 
 /** Memory of a device that is none: only its own calls see the values, and what was released is gone. */
@@ -33,10 +33,6 @@ export class FakeDeviceMemory implements DeviceMemory {
   copy(copies: readonly FloatCopy[]): void {
     const inHost = copies.map(copy => ({ ...copy, from: this.read(copy.from), to: this.read(copy.to) }))
     hostMemory.copy(inHost)
-  }
-
-  clear(ranges: readonly FloatRange[]): void {
-    hostMemory.clear(ranges.map(range => ({ ...range, block: this.read(range.block) })))
   }
 
   release(block: Floats): void {

@@ -63,13 +63,6 @@ export class GpuMemory implements DeviceMemory {
     this.device.queue.submit([commands.finish()])
   }
 
-  clear(ranges: Parameters<DeviceMemory['clear']>[0]): void {
-    const commands = this.device.createCommandEncoder()
-    for (const { block, start, length } of ranges)
-      commands.clearBuffer((block as GpuData).buffer, start * FLOAT_BYTES, length * FLOAT_BYTES)
-    this.device.queue.submit([commands.finish()])
-  }
-
   release(block: Floats): void {
     ;(block as GpuData).release()
   }

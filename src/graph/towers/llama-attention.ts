@@ -1,8 +1,19 @@
+import type { OnnxAttribute } from '../../formats/onnx/onnx-model.js'
 import { float, type GraphBuilder, type Value } from '../graph-builder.js'
 import { linear } from '../layers/linear.js'
-import { add, concat, reshape, split, transpose } from '../ops.js'
+import { add, concat, reshape, transpose } from '../ops.js'
 import type { Weights } from '../weights.js'
 import type { LlamaDecoderConfig, LlamaNames, QkvNames } from './llama-config.js'
+
+/** What the attention of one slot needs beside queries, keys and values; the same in all layers. */
+export interface SlotInputs {
+  /** float32 [length * group, length]: 0 where a new token may look, very low where not; a row for each head of a group. */
+  readonly mask: Value
+  /** The same for past tokens, float32 [length * group, past or 1], or [1, 1] for all alike. */
+  readonly pastMask: Value
+  /** int64 [2]: number of past and of new tokens. */
+  readonly pastAndNew: Value
+}
 
 /** Values that all layers share. */
 export interface SharedInputs {
@@ -11,12 +22,9 @@ export interface SharedInputs {
   readonly sin: Value
   /** int64 [1, length]: row of each token in `cos` and `sin`. */
   readonly rows: Value
-  /** float32 [group * length, length]: 0 where a new token may look, very low where not; once for each head of a group. */
-  readonly mask: Value
-  /** The same for past tokens, float32 [group * length, past or 1]; only with an attention window. */
-  readonly pastMask: Value | undefined
-  /** int64 [2]: number of past and of new tokens. */
-  readonly pastAndNew: Value
+  readonly slots: readonly SlotInputs[]
+  /** int64 [slots]: new tokens of each slot, and rows of queries, one for each head of a group; only with several slots. */
+  readonly lengths: { readonly keys: Value; readonly queries: Value } | undefined
 }
 
 /** What a layer is built from. */
@@ -30,39 +38,36 @@ export interface LayerParts {
 }
 
 /** Name of a past input. */
-export function pastName(kind: 'Key' | 'Value', layer: number, head: number): string {
-  return `past${kind}.${layer}.${head}`
+export function pastName(kind: 'Key' | 'Value', layer: number, slot: number): string {
+  return `past${kind}.${layer}.${slot}`
 }
 
 /** Grouped-query attention with rotary positions: x float32 [length, hiddenSize] → the same. */
 export function attention(parts: LayerParts, x: Value, layer: number): Value {
   const { graph, weights, names, config, shared } = parts
   const { hiddenSize, headDim, numAttentionHeads, numKeyValueHeads } = config
+  const group = numAttentionHeads / numKeyValueHeads
   const projected = project(parts, names.qkv, x)
-  const queries = headsFirst(
-    graph,
-    rotate(graph, projected.query, numAttentionHeads, headDim, shared),
-    numAttentionHeads,
-    headDim,
-  )
-  const keys = headsFirst(
-    graph,
-    rotate(graph, projected.key, numKeyValueHeads, headDim, shared),
-    numKeyValueHeads,
-    headDim,
-  )
-  const values = headsFirst(graph, projected.value, numKeyValueHeads, headDim)
-  graph.output(`newKey.${layer}`, keys, 'float32', [numKeyValueHeads, 'length', headDim])
-  graph.output(`newValue.${layer}`, values, 'float32', [numKeyValueHeads, 'length', headDim])
-  // rows of one head lie together, so that equal parts of all rows are the heads
-  const [q, k, v] = [queries, keys, values].map(x =>
-    split(graph, reshape(graph, x, [-1, headDim]), numKeyValueHeads, 0),
-  )
-  const attended = q!.map((query, head) => {
-    return attendOneHead(graph, { query, key: k![head]!, value: v![head]! }, config, layer, head, shared)
+  const rows = [-1, numKeyValueHeads, headDim] as const
+  const keys = reshape(graph, rotate(graph, projected.key, numKeyValueHeads, headDim, shared), rows)
+  const values = reshape(graph, projected.value, rows)
+  graph.output(`newKey.${layer}`, keys, 'float32', ['length', numKeyValueHeads, headDim])
+  graph.output(`newValue.${layer}`, values, 'float32', ['length', numKeyValueHeads, headDim])
+  const rotated = rotate(graph, projected.query, numAttentionHeads, headDim, shared)
+  // a key head's queries lie together, so that they are the rows of one product
+  const byGroup = reshape(graph, rotated, [-1, numKeyValueHeads, group, headDim])
+  const queries = reshape(graph, transpose(graph, byGroup, [1, 0, 2, 3]), [numKeyValueHeads, -1, headDim])
+  const heads = {
+    queries: perSlot(graph, queries, shared.lengths?.queries, shared.slots.length),
+    keys: perSlot(graph, transpose(graph, keys, [1, 0, 2]), shared.lengths?.keys, shared.slots.length),
+    values: perSlot(graph, transpose(graph, values, [1, 0, 2]), shared.lengths?.keys, shared.slots.length),
+  }
+  const attended = shared.slots.map((slot, index) => {
+    const one = { query: heads.queries[index]!, key: heads.keys[index]!, value: heads.values[index]! }
+    return attendSlot(graph, one, config, { layer, slot: index }, slot)
   })
-  const heads = reshape(graph, concat(graph, attended, 0), [numAttentionHeads, -1, headDim])
-  const merged = reshape(graph, transpose(graph, heads, [1, 0, 2]), [-1, numAttentionHeads * headDim])
+  const grouped = reshape(graph, concat(graph, attended, 1), [numKeyValueHeads, -1, group, headDim])
+  const merged = reshape(graph, transpose(graph, grouped, [1, 0, 2, 3]), [-1, numAttentionHeads * headDim])
   return linear(weights.within(names.output), merged, {
     inFeatures: numAttentionHeads * headDim,
     outFeatures: hiddenSize,
@@ -116,36 +121,41 @@ function projectGrouped({ graph, weights, config }: LayerParts, name: string, x:
   return { query: query!, key: key!, value: value! }
 }
 
+/** The rows of each slot, cut from axis 1. */
+function perSlot(graph: GraphBuilder, x: Value, lengths: Value | undefined, numSlots: number): Value[] {
+  if (lengths === undefined) return [x]
+  return graph.ops('Split', [x, lengths], numSlots, { attributes: { axis: 1 } })
+}
+
 /**
- * The queries of one key head (float32 [group * length, headDim]) look at its past and at the new tokens: two products,
- * one softmax over both, two products. Nothing of the past is copied.
+ * The queries of one sequence (float32 [keyValueHeads, length * group, headDim]) look at its past and at its new tokens
+ * (keys and values float32 [keyValueHeads, length, headDim]): two products, one softmax over both, two products. Nothing of the
+ * past is copied: it is read with its positions first, as it lies.
  */
-function attendOneHead(
+function attendSlot(
   graph: GraphBuilder,
   one: { readonly query: Value; readonly key: Value; readonly value: Value },
-  config: LlamaDecoderConfig,
-  layer: number,
-  head: number,
-  shared: SharedInputs,
+  { headDim, numKeyValueHeads }: LlamaDecoderConfig,
+  { layer, slot }: { readonly layer: number; readonly slot: number },
+  inputs: SlotInputs,
 ): Value {
-  const { headDim } = config
-  const past = ['past', headDim] as const
-  const isDeclared = layer === 0 && head === 0
-  const pastKey = isDeclared
-    ? { name: pastName('Key', 0, 0) }
-    : graph.input(pastName('Key', layer, head), 'float32', past)
-  const pastValue = graph.input(pastName('Value', layer, head), 'float32', past)
-  const scores = (key: Value) =>
-    graph.op('FusedMatMul', [one.query, key], {
-      domain: 'com.microsoft',
-      attributes: { transB: 1, alpha: float(headDim ** -0.5) },
-    })
-  const pastScores = scores(pastKey)
-  const visiblePast = shared.pastMask === undefined ? pastScores : add(graph, pastScores, shared.pastMask)
-  const all = concat(graph, [visiblePast, add(graph, scores(one.key), shared.mask)], 1)
-  const weights = graph.op('Softmax', [all], { attributes: { axis: -1 } })
-  const [ofPast, ofNew] = graph.ops('Split', [weights, shared.pastAndNew], 2, { attributes: { axis: 1 } })
-  return add(graph, graph.op('MatMul', [ofPast!, pastValue]), graph.op('MatMul', [ofNew!, one.value]))
+  const past = [`past.${slot}`, numKeyValueHeads, headDim] as const
+  // the first is declared by whoever made `inputs`, which has the length of the past from it
+  const pastKey =
+    layer === 0
+      ? { name: pastName('Key', 0, slot) }
+      : graph.input(pastName('Key', layer, slot), 'float32', past)
+  const pastValue = graph.input(pastName('Value', layer, slot), 'float32', past)
+  const product = (a: Value, b: Value, attributes: Readonly<Record<string, OnnxAttribute>>) =>
+    graph.op('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes })
+  const scaled = { transB: 1, alpha: float(headDim ** -0.5) }
+  const pastScores = product(one.query, pastKey, { ...scaled, transBatchB: 1 })
+  const newScores = product(one.query, one.key, scaled)
+  const masked = [add(graph, pastScores, inputs.pastMask), add(graph, newScores, inputs.mask)]
+  const weights = graph.op('Softmax', [concat(graph, masked, 2)], { attributes: { axis: -1 } })
+  const [ofPast, ofNew] = graph.ops('Split', [weights, inputs.pastAndNew], 2, { attributes: { axis: 2 } })
+  const fromPast = product(ofPast!, pastValue, { transBatchB: 1 })
+  return add(graph, fromPast, graph.op('MatMul', [ofNew!, one.value]))
 }
 
 /** Rotary positions on float32 [length, numHeads * headDim], the two halves of a head paired. */
@@ -159,9 +169,4 @@ function rotate(
   const inputs = [graph.op('Unsqueeze', [x, graph.ints([0])]), shared.rows, shared.cos, shared.sin]
   const attributes = { interleaved: 0, num_heads: numHeads, rotary_embedding_dim: headDim }
   return graph.op('RotaryEmbedding', inputs, { domain: 'com.microsoft', attributes })
-}
-
-/** [length, numHeads * headDim] → [numHeads, length, headDim]. */
-function headsFirst(graph: GraphBuilder, x: Value, numHeads: number, headDim: number): Value {
-  return transpose(graph, reshape(graph, x, [-1, numHeads, headDim]), [1, 0, 2])
 }

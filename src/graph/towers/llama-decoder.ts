@@ -3,24 +3,34 @@ import { GraphBuilder, type Value } from '../graph-builder.js'
 import { silu } from '../layers/activations.js'
 import { linear } from '../layers/linear.js'
 import { rmsNorm } from '../layers/norm.js'
-import { add, concat, mul, shapeOf } from '../ops.js'
+import { add, concat, mul, reshape, shapeOf } from '../ops.js'
 import type { WeightSource } from '../weight-source.js'
 import { Weights } from '../weights.js'
 import { type CrossInputs, crossAttention, crossInputs } from './cross-attention.js'
 import type { CrossAttentionPlacement } from './cross-attention-config.js'
-import { attention, type LayerParts, pastName, type SharedInputs } from './llama-attention.js'
+import {
+  attention,
+  type LayerParts,
+  pastName,
+  type SharedInputs,
+  type SlotInputs,
+} from './llama-attention.js'
 import type { LlamaDecoderConfig, LlamaNames } from './llama-config.js'
 
 /**
  * Decoder with a read-only past: the past is an input only, and just the keys and values of the new tokens come out.
  *
- * One graph serves prefill in chunks and single steps. Inputs: inputsEmbeds float32 [length, hiddenSize]; cos, sin
- * float32 [length, headDim / 2]; mask float32 [length, length] (additive); with an attention window, pastMask float32
- * [length, past or 1] (additive); logitsRows int64 [rows]; and for each layer and key head `pastKey.<layer>.<head>`,
- * `pastValue.<layer>.<head>` float32 [past, headDim], keys after RoPE.
- * With cross-attention also crossMask float32 [length, crossLength] (additive), crossSight float32 [length, 1], and for
- * each such layer `crossKey.<layer>`, `crossValue.<layer>` float32 [keyValueHeads, crossLength, headDim].
- * Outputs: logits float32 [rows, vocabSize]; `newKey.<layer>`, `newValue.<layer>` float32 [keyValueHeads, length, headDim].
+ * One graph serves prefill in chunks and single steps. A run takes new tokens of one sequence, or of one in each of `numSlots`
+ * slots, one slot's behind the other's: all products with weights see all tokens at once, and each sequence attends on its
+ * own. Inputs: inputsEmbeds float32 [length, hiddenSize]; cos, sin float32 [length, headDim / 2]; logitsRows int64 [rows]; with
+ * several slots, lengths int64 [slots], the new tokens of each, which may be 0. For each slot s, where n are its new tokens:
+ * `mask.s` float32 [n, n] (additive); `pastMask.s` float32 [1, 1], or with an attention window [n, past or 1] (additive); and for
+ * each layer l `pastKey.l.s`, `pastValue.l.s` float32 [past, keyValueHeads, headDim], keys after RoPE. `past` is at least 1:
+ * a sequence without a past has a row of any numbers, which its mask hides.
+ * With cross-attention, which takes one slot only, also crossMask float32 [length, crossLength] (additive), crossSight
+ * float32 [length, 1], and for each such layer `crossKey.<layer>`, `crossValue.<layer>` float32
+ * [keyValueHeads, crossLength, headDim].
+ * Outputs: logits float32 [rows, vocabSize]; `newKey.l`, `newValue.l` float32 [length, keyValueHeads, headDim].
  *
  * @see huggingface/transformers v4.39.3 `modeling_qwen2.py`, `modeling_llama.py`; OpenGVLab/InternVL `modeling_internlm2.py`
  */
@@ -28,12 +38,13 @@ export function llamaDecoderGraph(
   config: LlamaDecoderConfig,
   source: WeightSource,
   names: LlamaNames,
+  numSlots = 1,
 ): OnnxModel {
   const graph = new GraphBuilder('decoder')
   const weights = new Weights(graph, source)
   const { hiddenSize, numHiddenLayers, rmsNormEps, vocabSize } = config
   let x = graph.input('inputsEmbeds', 'float32', ['length', hiddenSize])
-  const shared = sharedValues(graph, config)
+  const shared = sharedValues(graph, config, numSlots)
   const cross = config.crossAttention && crossInputs(graph, config)
   const logitsRows = graph.input('logitsRows', 'int64', ['rows'])
   for (let layer = 0; layer < numHiddenLayers; layer++) {
@@ -52,27 +63,45 @@ export function llamaDecoderGraph(
   return graph.build()
 }
 
-function sharedValues(graph: GraphBuilder, config: LlamaDecoderConfig): SharedInputs {
+function sharedValues(graph: GraphBuilder, config: LlamaDecoderConfig, numSlots: number): SharedInputs {
   const cos = graph.input('cos', 'float32', ['length', config.headDim / 2])
   const sin = graph.input('sin', 'float32', ['length', config.headDim / 2])
-  const mask = graph.input('mask', 'float32', ['length', 'length'])
-  const group = config.numAttentionHeads / config.numKeyValueHeads
-  const length = shapeOf(graph, mask, 0, 1)
-  const scalar = graph.op('Squeeze', [length])
-  const range = graph.op('Range', [graph.ints([0], []), scalar, graph.ints([1], [])])
-  const perHead = graph.ints([group, 1])
-  const windowed = config.attentionWindow !== undefined
-  const firstPast = graph.input(pastName('Key', 0, 0), 'float32', ['past', config.headDim])
+  const numRows = graph.op('Squeeze', [shapeOf(graph, cos, 0, 1)])
+  const range = graph.op('Range', [graph.ints([0], []), numRows, graph.ints([1], [])])
+  const lengths = numSlots === 1 ? undefined : graph.input('lengths', 'int64', [numSlots])
   return {
     cos,
     sin,
     rows: graph.op('Unsqueeze', [range, graph.ints([0])]),
-    mask: graph.op('Tile', [mask, perHead]),
-    pastMask: windowed
-      ? graph.op('Tile', [graph.input('pastMask', 'float32', ['length', 'maskedPast']), perHead])
-      : undefined,
-    pastAndNew: concat(graph, [shapeOf(graph, firstPast, 0, 1), length], 0),
+    slots: Array.from({ length: numSlots }, (_, slot) => slotValues(graph, config, slot)),
+    lengths: lengths && {
+      keys: lengths,
+      queries: mul(graph, lengths, graph.ints([config.numAttentionHeads / config.numKeyValueHeads])),
+    },
   }
+}
+
+function slotValues(graph: GraphBuilder, config: LlamaDecoderConfig, slot: number): SlotInputs {
+  const { numAttentionHeads, numKeyValueHeads, headDim, attentionWindow } = config
+  const length = `length.${slot}`
+  const mask = graph.input(`mask.${slot}`, 'float32', [length, length])
+  const isWindowed = attentionWindow !== undefined
+  const maskedRows = isWindowed ? [length, `maskedPast.${slot}`] : [1, 1]
+  const pastMask = graph.input(`pastMask.${slot}`, 'float32', maskedRows)
+  const past = graph.input(pastName('Key', 0, slot), 'float32', [`past.${slot}`, numKeyValueHeads, headDim])
+  const group = numAttentionHeads / numKeyValueHeads
+  return {
+    mask: forEachHead(graph, mask, group),
+    pastMask: isWindowed ? forEachHead(graph, pastMask, group) : pastMask,
+    pastAndNew: concat(graph, [shapeOf(graph, past, 0, 1), shapeOf(graph, mask, 0, 1)], 0),
+  }
+}
+
+/** [length, columns] → [length * group, columns]: each row as many times as a group has heads. */
+function forEachHead(graph: GraphBuilder, mask: Value, group: number): Value {
+  const numRows = mul(graph, shapeOf(graph, mask, 0, 1), graph.ints([group]))
+  const tiled = graph.op('Tile', [mask, graph.ints([1, group])])
+  return reshape(graph, tiled, concat(graph, [numRows, shapeOf(graph, mask, 1, 2)], 0))
 }
 
 /** @param cross - in a layer with cross-attention only */

@@ -130,7 +130,6 @@ export interface GpuBuffer {
 /** Commands for a graphics card, not sent yet. Sizes and offsets are multiples of 4. */
 export interface GpuCommands {
   copyBufferToBuffer(from: GpuBuffer, fromByte: number, to: GpuBuffer, toByte: number, numBytes: number): void
-  clearBuffer(buffer: GpuBuffer, offset: number, numBytes: number): void
   finish(): object
 }
 
