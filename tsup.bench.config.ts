@@ -21,6 +21,8 @@ export default defineConfig({
     'format-steps',
     'profile',
     'tried',
+    'batch',
+    'crowd-process',
   ].map(name => `test/bench/${name}.ts`),
   outDir: 'test/bench/dist',
   format: ['esm'],

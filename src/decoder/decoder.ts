@@ -6,6 +6,7 @@ import type { DecoderState } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
 import { type RopeScaling, RotaryTable } from './rope.js'
 import { SessionDecoderState } from './session-decoder-state.js'
+import { SharedRuns } from './shared-runs.js'
 
 /** What the decoder must know of its graph. */
 export interface DecoderShape {
@@ -26,20 +27,30 @@ export interface DecoderShape {
   readonly crossAttention?: Pick<CrossShape, 'layers'> | undefined
 }
 
+/** What a decoder needs beside its graph. */
+export interface DecoderOptions {
+  /** Keys and values of pictures, for a shape with cross-attention. */
+  readonly crossKeys: Session | undefined
+  /** Resolves after the event loop went round once: sequences are waited for that could share a run. */
+  readonly nextTurn: () => Promise<void>
+}
+
 /** Token ids and image embeddings → logits. Sequences are independent of each other. */
 export class Decoder {
-  private readonly runs: DecoderRuns
+  private readonly shared: SharedRuns
   private isDisposed = false
 
-  /** @param crossKeys - keys and values of pictures, for a shape with cross-attention */
+  private readonly crossKeys: Session | undefined
+
   constructor(
     private readonly session: Session,
     private readonly embeddings: EmbeddingTable,
     readonly shape: DecoderShape,
-    private readonly crossKeys?: Session | undefined,
+    { crossKeys, nextTurn }: DecoderOptions,
   ) {
+    this.crossKeys = crossKeys
     const rotary = new RotaryTable(shape.headDim, shape.ropeTheta, shape.ropeScaling)
-    this.runs = new DecoderRuns(session, shape, rotary)
+    this.shared = new SharedRuns(new DecoderRuns(session, shape, rotary), nextTurn)
   }
 
   /**
@@ -58,14 +69,14 @@ export class Decoder {
         `contextLength ${contextLength}; expected an integer from 1 to ${maxPositionEmbeddings}`,
       )
     }
-    const { runs, embeddings, shape } = this
+    const { shared, embeddings, shape } = this
     const cross = this.crossKeys &&
       shape.crossAttention && {
         session: this.crossKeys,
         embeddings,
         shape: { ...shape, layers: shape.crossAttention.layers },
       }
-    return new SessionDecoderState({ runs, embeddings, cross }, contextLength)
+    return new SessionDecoderState({ shared, embeddings, cross }, contextLength)
   }
 
   /** Free the session. A second call does nothing. */

@@ -24,6 +24,21 @@ function pastRowsName(kind: 'Key' | 'Value', layer: number, slot: number): strin
   return `past${kind}.${layer}.${slot}`
 }
 
+/** Inputs of a slot that nobody uses: one row of zeros a layer. */
+export function emptyFeeds(
+  { numLayers, numKeyValueHeads, headDim }: KvCacheShape,
+  slot: number,
+): Record<string, SessionTensor> {
+  const data = new Float32Array(numKeyValueHeads * headDim)
+  const tensor = { type: 'float32', data, dims: [1, numKeyValueHeads, headDim] } as const
+  const feeds: Record<string, SessionTensor> = {}
+  for (let layer = 0; layer < numLayers; layer++) {
+    feeds[pastRowsName('Key', layer, slot)] = tensor
+    feeds[pastRowsName('Value', layer, slot)] = tensor
+  }
+  return feeds
+}
+
 /** Rows that a buffer starts with; it doubles when they are used up. */
 const FIRST_CAPACITY = 256
 

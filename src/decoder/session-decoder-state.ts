@@ -2,15 +2,15 @@ import { NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 import { checkCrossImages } from './cross-images.js'
 import { CrossMemory, type CrossParts } from './cross-memory.js'
-import type { DecoderRuns } from './decoder-runs.js'
 import type { DecoderState, PrefillInput, PrefillOptions } from './decoder-state.js'
 import type { EmbeddingTable } from './embedding-table.js'
 import { KvCache } from './kv-cache.js'
+import type { SharedRuns } from './shared-runs.js'
 import { replaceImageTokens } from './splice.js'
 
 /** What all sequences of one decoder share. */
 export interface DecoderParts {
-  readonly runs: DecoderRuns
+  readonly shared: SharedRuns
   readonly embeddings: EmbeddingTable
   /** Of a decoder with cross-attention. */
   readonly cross: CrossParts | undefined
@@ -24,9 +24,6 @@ interface Tokens {
   /** Place of the first one in the sequence. */
   readonly firstPlace: number
 }
-
-/** Tokens of one run: more cost memory for the scores, fewer read the weights more often. */
-const CHUNK_LENGTH = 256
 
 /** A sequence on a session with read-only past: new keys and values are appended here. */
 export class SessionDecoderState implements DecoderState {
@@ -42,7 +39,7 @@ export class SessionDecoderState implements DecoderState {
     cache?: KvCache,
     cross?: CrossMemory,
   ) {
-    const { session, shape } = parts.runs
+    const { session, shape } = parts.shared.runs
     const { numHiddenLayers, numKeyValueHeads, headDim } = shape
     this.cache =
       cache ??
@@ -60,7 +57,7 @@ export class SessionDecoderState implements DecoderState {
 
   async prefill(input: PrefillInput, options: PrefillOptions = {}): Promise<FloatTensor> {
     return this.append(input, options, embeddings =>
-      replaceImageTokens(embeddings, input, this.parts.runs.shape),
+      replaceImageTokens(embeddings, input, this.parts.shared.runs.shape),
     )
   }
 
@@ -79,19 +76,20 @@ export class SessionDecoderState implements DecoderState {
     const positionIds = this.checkedPositions(input)
     checkCrossImages(input.crossImages ?? [], this.parts.cross?.shape, total)
     return this.exclusively(async () => {
-      const embeddings = await this.parts.embeddings.lookUp(inputIds)
+      const { shared } = this.parts
+      const embeddings = await shared.prepare(() => this.parts.embeddings.lookUp(inputIds))
       replaceImages(embeddings)
       const firstPlace = this.length
       // an aborted call may have left pictures that its tokens never came to see
       this.cross?.truncate(firstPlace)
       await this.cross?.add(input.crossImages ?? [], firstPlace, options.signal)
       const tokens = { embeddings, positionIds, firstPlace }
-      const { vocabSize } = this.parts.runs.shape
+      const { vocabSize } = this.parts.shared.runs.shape
       const logits = new Float32Array((options.allPositions ? total : 1) * vocabSize)
-      const { refusesEmpty } = this.parts.runs.session
-      for (let start = 0; start < total; start += CHUNK_LENGTH) {
+      const { refusesEmpty } = shared.runs.session
+      for (let start = 0, end = 0; start < total; start = end) {
         options.signal?.throwIfAborted()
-        const end = Math.min(start + CHUNK_LENGTH, total)
+        end = Math.min(start + shared.chunkLength(this.cache), total)
         const isLast = end === total
         const numRows = options.allPositions ? end - start : isLast || refusesEmpty ? 1 : 0
         const chunk = await this.runChunk(tokens, start, end, numRows)
@@ -152,7 +150,7 @@ export class SessionDecoderState implements DecoderState {
 
   private checkedPositions(input: PrefillInput): readonly number[] {
     const { inputIds, positionIds } = input
-    const { maxPositionEmbeddings } = this.parts.runs.shape
+    const { maxPositionEmbeddings } = this.parts.shared.runs.shape
     if (inputIds.length === 0)
       throw new NVLMError('INVALID_OPTION', 'inputIds is empty; expected at least one token')
     const needed = this.length + inputIds.length
@@ -180,9 +178,9 @@ export class SessionDecoderState implements DecoderState {
 
   /** Run the tokens [start, end) and append them; logits of the last `numRows` of them. */
   private runChunk(tokens: Tokens, start: number, end: number, numRows: number): Promise<Float32Array> {
-    const { runs } = this.parts
-    const { hiddenSize } = runs.shape
-    return runs.run({
+    const { shared } = this.parts
+    const { hiddenSize } = shared.runs.shape
+    return shared.run({
       cache: this.cache,
       embeddings: tokens.embeddings.subarray(start * hiddenSize, end * hiddenSize),
       positionIds: tokens.positionIds.slice(start, end),

@@ -17,7 +17,8 @@ export type LoadHooks = Pick<StageOptions, 'onProgress' | 'onWarning' | 'signal'
 
 /** What the entry file brings: how stages are loaded here, and how a worker is started. */
 export interface EngineRuntime {
-  loadStages(folder: string, options: StageOptions): Promise<EngineStages>
+  /** @param concurrency - most sequences in the making at once */
+  loadStages(folder: string, options: StageOptions, concurrency: number): Promise<EngineStages>
   startWorker(folder: string, settings: EngineSettings, hooks: LoadHooks): Promise<EngineClient>
   /** Absent where there are no processes. */
   readonly startProcess?:
@@ -55,8 +56,8 @@ export async function loadEngine(
     return runtime.startProcess(folder, settings, hooks, stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS)
   }
   if (worker) return runtime.startWorker(folder, settings, hooks)
-  const { concurrency, visionCache, prefixCache, ...stageSettings } = settings
-  const stages = await runtime.loadStages(folder, { ...stageSettings, backend, ...hooks })
+  const { concurrency = 1, visionCache, prefixCache, ...stageSettings } = settings
+  const stages = await runtime.loadStages(folder, { ...stageSettings, backend, ...hooks }, concurrency)
   // with a worker this thread never needs it, and a page need not fetch it
   const { Engine } = await import('./engine.js')
   return new Engine(stages, { nextTurn: runtime.nextTurn, concurrency, visionCache, prefixCache })

@@ -35,8 +35,9 @@ export interface LoadOptions extends StageOptions, CacheOptions, SurroundingOpti
   /**
    * Most generations that run at once; the others wait in line. Default 1.
    *
-   * They take turns token by token, so all of them move on, each as much slower as there are others: one model
-   * computes one step at a time. Their answers are those that they would have alone. Each holds its own keys and values.
+   * On a processor they share the runs of the decoder, up to 8 of them in one, which is faster than one after the other; with
+   * cross-attention, in browsers and on accelerators they take turns token by token. Their answers are those that they
+   * would have alone. Each holds its own keys and values. More than 1 makes loading slower, and a single answer a little.
    */
   readonly concurrency?: number | undefined
 }

@@ -1,5 +1,5 @@
 import { openModel } from '../prepare/open-model.js'
-import { openStages, type StageHost } from './open-stages.js'
+import { openStages, type Sharing, type StageHost } from './open-stages.js'
 import type { StageOptions } from './stage-options.js'
 import type { Stages } from './stages.js'
 
@@ -8,6 +8,11 @@ import type { Stages } from './stages.js'
  *
  * @throws {NVLMError} as `openStages`
  */
-export function loadStages(host: StageHost, folder: string, options: StageOptions = {}): Promise<Stages> {
-  return openStages(host, folder, openModel, options)
+export function loadStages(
+  host: StageHost,
+  folder: string,
+  options: StageOptions = {},
+  sharing?: Sharing,
+): Promise<Stages> {
+  return openStages(host, folder, openModel, options, sharing)
 }

@@ -1,4 +1,4 @@
-import type { Backend, Session } from '../backend/backend.js'
+import type { Backend, Device, Session } from '../backend/backend.js'
 import { NVLMError } from '../core/errors.js'
 import { crossNames } from '../decoder/cross-memory.js'
 import { Decoder } from '../decoder/decoder.js'
@@ -8,6 +8,7 @@ import { modelIdOfPath } from '../hub/hub-name.js'
 import { ImageTiler } from '../image/image-tiler.js'
 import type { VisionConfig } from '../models/model-definition.js'
 import type { Files, Platform, RandomAccessFile } from '../platform/platform.js'
+import { slotsFor } from '../prepare/batch-slots.js'
 import { type GraphName, graphNames, graphParts } from '../prepare/graph-names.js'
 import type { RunnableModel } from '../prepare/runnable-model.js'
 import { parseDtype } from '../prepare/stage-dtypes.js'
@@ -29,6 +30,13 @@ export interface StageHost {
 /** Stages in the order in which they are loaded. */
 const PARTS: readonly PartName[] = ['vision', 'projector', 'decoder']
 
+/** How many sequences of one model are in the making at once. */
+export interface Sharing {
+  readonly concurrency: number
+  /** Resolves after the event loop went round once. */
+  readonly nextTurn: () => Promise<void>
+}
+
 /** Opens a model folder of a kind that the host can run. */
 export type OpenModel = (files: Files, folder: string) => Promise<RunnableModel>
 
@@ -36,6 +44,7 @@ export type OpenModel = (files: Files, folder: string) => Promise<RunnableModel>
  * Load the five layers of a model.
  *
  * @param open - reads the folder; what it can read decides which folders load
+ * @param sharing - default: one sequence at a time
  * @throws {NVLMError} INVALID_OPTION, MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED, BACKEND_UNAVAILABLE,
  * BACKEND_FAILED; the signal's reason on abort. Nothing stays loaded then.
  */
@@ -44,6 +53,7 @@ export async function openStages(
   folder: string,
   open: OpenModel,
   options: StageOptions = {},
+  sharing: Sharing = { concurrency: 1, nextTurn: async () => {} },
 ): Promise<Stages> {
   const { backend = host.backend, signal, onProgress, onWarning, ...settings } = parseStageOptions(options)
   const wanted = settings.device ?? 'auto'
@@ -74,30 +84,54 @@ export async function openStages(
     for (const name of graphNames) {
       const { stage } = graphParts[name]
       if (name === stage) report(stage, PARTS.indexOf(stage) + 2)
-      const graph = model.graphs[name]
-      const residentOutputs = residentOutputsOf(name, model, sessions.loaded.decoder)
-      if (graph)
-        await sessions.load(name, { model: graph, dataFolder: model.dataFolder, name, residentOutputs })
+      if (name === 'decoder') await loadDecoder(sessions, model, device, sharing)
+      else await loadGraph(sessions, model, name)
     }
     const embeddings = await openEmbeddings(files, model)
     report('ready', PARTS.length + 2)
     const info = modelInfo(model, files.resolve(folder), sessions.devices, contextLength, settings.maxTiles)
-    return new LoadedStages(model, info, { host, tokenizer, sessions: sessions.loaded, embeddings })
+    const { nextTurn } = sharing
+    return new LoadedStages(model, info, { host, tokenizer, sessions: sessions.loaded, embeddings, nextTurn })
   } catch (error) {
     await sessions.dispose()
     throw error
   }
 }
 
-/** What a session may leave on its device: what only goes into the decoder, if that computes there. */
-function residentOutputsOf(
+/** Load a graph if the model has it, but for the decoder. */
+async function loadGraph(
+  sessions: PartSessions,
+  { graphs, dataFolder, config }: RunnableModel,
   name: GraphName,
-  { config: { decoder } }: RunnableModel,
-  decoderSession: Session | undefined,
-): readonly string[] | undefined {
-  if (name === 'decoder') return newRowsNames(decoder.numHiddenLayers)
-  const layers = name === 'crossKeys' ? decoder.crossAttention?.layers : undefined
-  return layers && decoderSession?.memory && crossNames(layers)
+): Promise<void> {
+  const model = graphs[name]
+  if (model === undefined) return
+  // what only goes into the decoder may stay on its device, if that computes there
+  const layers = name === 'crossKeys' ? config.decoder.crossAttention?.layers : undefined
+  const residentOutputs = layers && sessions.loaded.decoder?.memory && crossNames(layers)
+  await sessions.load(name, { model, dataFolder, name, residentOutputs })
+}
+
+/**
+ * Load the decoder's graph for as many sequences as are wanted at once. On accelerators, where what that would gain has not
+ * been measured, and with an engine that refuses the empty tensors of unused slots, it is the one for a single sequence.
+ */
+async function loadDecoder(
+  sessions: PartSessions,
+  { graphs, batchGraphs, dataFolder, config }: RunnableModel,
+  device: Device,
+  { concurrency }: Sharing,
+): Promise<void> {
+  const residentOutputs = newRowsNames(config.decoder.numHiddenLayers)
+  const load = (model: Uint8Array) =>
+    sessions.load('decoder', { model, dataFolder, name: 'decoder', residentOutputs })
+  const numSlots = device === 'cpu' ? slotsFor(concurrency) : 1
+  if (numSlots > 1 && batchGraphs !== undefined) {
+    await load(await batchGraphs(numSlots))
+    if (!sessions.loaded.decoder?.refusesEmpty) return
+    await sessions.loaded.decoder.dispose()
+  }
+  await load(graphs.decoder)
 }
 
 async function openEmbeddings(files: Files, { embedding }: RunnableModel): Promise<EmbeddingTable> {
@@ -153,6 +187,7 @@ interface LoadedParts {
   readonly tokenizer: Tokenizer
   readonly sessions: Partial<Record<GraphName, Session>>
   readonly embeddings: EmbeddingTable
+  readonly nextTurn: Sharing['nextTurn']
 }
 
 class LoadedStages implements Stages {
@@ -163,12 +198,13 @@ class LoadedStages implements Stages {
   constructor(
     model: RunnableModel,
     readonly info: ModelInfo,
-    { host, tokenizer, sessions, embeddings }: LoadedParts,
+    { host, tokenizer, sessions, embeddings, nextTurn }: LoadedParts,
   ) {
     const { vision, decoder } = model.config
     this.tokenizer = tokenizer
     const shape = { ...decoder, imageTokenId: vision && tokenizer.imageTokenId }
-    this.decoder = new Decoder(sessions.decoder!, embeddings, shape, sessions.crossKeys)
+    const { crossKeys } = sessions
+    this.decoder = new Decoder(sessions.decoder!, embeddings, shape, { crossKeys, nextTurn })
     this.pictureStages = vision && pictureStages(host, vision, sessions, info)
   }
 

@@ -7,7 +7,7 @@ import { mlpProjectorGraph } from '../graph/towers/mlp-projector.js'
 import type { WeightSource } from '../graph/weight-source.js'
 import type { ModelConfig, WeightNames } from '../models/model-definition.js'
 import type { GraphName } from './graph-names.js'
-import type { ModelGraphs } from './runnable-model.js'
+import type { BatchGraphs, ModelGraphs } from './runnable-model.js'
 
 /**
  * The graphs of a model, on weights from wherever the sources say they are.
@@ -35,4 +35,14 @@ export function buildGraphs(
     projector: encodeModel(mlpProjectorGraph(vision.projector, sources.projector, names.projector)),
     ...decoderGraphs,
   }
+}
+
+/** The decoder for several sequences at once; undefined for a model whose decoder takes one at a time. */
+export function batchGraphs(
+  { decoder }: ModelConfig,
+  names: WeightNames,
+  source: WeightSource,
+): BatchGraphs | undefined {
+  if (decoder.crossAttention) return undefined
+  return async numSlots => encodeModel(llamaDecoderGraph(decoder, source, names.decoder, numSlots))
 }

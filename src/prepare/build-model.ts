@@ -4,7 +4,7 @@ import { openCheckpoint, type SafetensorsCheckpoint } from '../formats/safetenso
 import { isFloat } from '../graph/weights.js'
 import type { ModelConfig, WeightNames } from '../models/model-definition.js'
 import type { Files } from '../platform/platform.js'
-import { buildGraphs } from './build-graphs.js'
+import { batchGraphs, buildGraphs } from './build-graphs.js'
 import { areDummyHeadsZero, mayDropDummyHeads } from './dummy-heads.js'
 import { forEachGraph } from './graph-names.js'
 import { withPackedMatrices } from './packed-tensors.js'
@@ -68,6 +68,7 @@ export async function buildInPlace(files: Files, model: CheckpointModel): Promis
     folder,
     config,
     graphs: buildGraphs(config, names, sources, dropsDummyHeads),
+    batchGraphs: batchGraphs(config, names, source),
     isPrepared: false,
     dtypes: dtypePresets.fp32,
     dataFolder,

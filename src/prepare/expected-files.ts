@@ -18,8 +18,8 @@ export function expectedFiles(
   folder: string,
   manifest: Manifest,
 ): readonly ExpectedFile[] {
-  const { graphs, copies, data, checkpoint } = manifest
-  const own = [...graphNames.map(name => graphs[name]), ...copies, ...data]
+  const { graphs, batchGraphs = [], copies, data, checkpoint } = manifest
+  const own = [...graphNames.map(name => graphs[name]), ...batchGraphs, ...copies, ...data]
     .filter(part => part !== undefined)
     .map(part => ({ ...part, path: join(folder, part.file), headerSha256: undefined }))
   const ofCheckpoint = checkpoint?.files.map(({ name, bytes, headerSha256, sha256 }) => {

@@ -40,6 +40,11 @@ const manifestSchema = z.strictObject({
     decoder: filePart,
     crossKeys: filePart.optional(),
   }),
+  /** The decoder's graphs for several sequences at once; absent for a model with cross-attention. */
+  batchGraphs: z
+    .array(filePart.extend({ slots: z.number().int().min(2).max(64) }))
+    .max(8)
+    .optional(),
   /** Settings and tokenizer files, copied from the checkpoint. */
   copies: z.array(filePart),
   /** Weights of the folder's own; none if the graphs read those of the checkpoint. */
@@ -130,8 +135,10 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
 }
 
 /** Names are plain, and embeddings lie in files that the manifest lists. */
-function checkNames({ graphs, copies, data, checkpoint, embedding }: Manifest, path: string): void {
-  const parts = [...graphNames.map(name => graphs[name]), ...copies].flatMap(part => part?.file ?? [])
+function checkNames(manifest: Manifest, path: string): void {
+  const { graphs, batchGraphs = [], copies, data, checkpoint, embedding } = manifest
+  const own = [...graphNames.map(name => graphs[name]), ...batchGraphs, ...copies]
+  const parts = own.flatMap(part => part?.file ?? [])
   const weightFiles = checkpoint ? checkpoint.files.map(({ name }) => name) : data.map(({ file }) => file)
   for (const name of [...parts, ...data.map(({ file }) => file), ...weightFiles]) requireFileName(name, path)
   const numRows = embedding.pieces.reduce((sum, { rows }) => sum + rows, 0)

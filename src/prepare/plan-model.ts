@@ -1,10 +1,10 @@
 import { invariant } from '../core/errors.js'
 import type { EmbeddingPlace } from '../decoder/embedding-table.js'
 import type { GraphCompute } from '../graph/weight-source.js'
-import { buildGraphs } from './build-graphs.js'
+import { batchGraphs, buildGraphs } from './build-graphs.js'
 import { type CheckpointModel, embeddingTensor } from './build-model.js'
 import { forEachGraph, graphNames, graphParts } from './graph-names.js'
-import type { ModelGraphs } from './runnable-model.js'
+import type { BatchGraphs, ModelGraphs } from './runnable-model.js'
 import { type StageDtypes, stageFormats } from './stage-dtypes.js'
 import { type ConversionStep, type DataFilePlan, WeightLayout } from './weight-layout.js'
 
@@ -12,6 +12,7 @@ import { type ConversionStep, type DataFilePlan, WeightLayout } from './weight-l
 export interface ModelPlan {
   readonly dtypes: StageDtypes
   readonly graphs: ModelGraphs
+  readonly batchGraphs?: BatchGraphs | undefined
   /** `files` has the data file of each piece. */
   readonly embedding: EmbeddingPlace & { readonly files: readonly string[] }
   /** In the order in which they are done. */
@@ -51,6 +52,7 @@ export function planModel(model: CheckpointModel, dtypes: StageDtypes, options: 
   return {
     dtypes,
     graphs,
+    batchGraphs: batchGraphs(config, names, sources.decoder),
     embedding: {
       dtype,
       vocabSize,

@@ -1,6 +1,7 @@
 import { NVLMError } from '../core/errors.js'
 import { baseName } from '../formats/file-name.js'
 import type { Files, FolderPublisher, FolderWriter } from '../platform/platform.js'
+import { BATCH_SLOTS } from './batch-slots.js'
 import { type BuiltModel, buildInPlace, type CheckpointModel, readCheckpoint } from './build-model.js'
 import { directConverter, type SlabConverter } from './convert-slab.js'
 import { graphNames, graphParts } from './graph-names.js'
@@ -8,7 +9,6 @@ import { encodeManifest, MANIFEST_NAME, type Manifest, manifestHeader, parseMani
 import { type ModelPlan, planModel } from './plan-model.js'
 import { type CheckedPrepareOptions, type PrepareOptions, parsePrepareOptions } from './prepare-options.js'
 import { resumeKey } from './resume-key.js'
-import type { ModelGraphs } from './runnable-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
 import { dtypePresets } from './stage-dtypes.js'
@@ -101,8 +101,8 @@ type ManifestBody = Omit<Manifest, 'manifestSha256'>
 async function writeFolder(
   { files, writer, options }: Preparation,
   { folder, config }: CheckpointModel,
-  graphs: ModelGraphs,
-): Promise<Pick<ManifestBody, 'format' | 'version' | 'family' | 'fusion' | 'graphs' | 'copies' | 'blocks'>> {
+  { graphs, batchGraphs }: Pick<ModelPlan, 'graphs' | 'batchGraphs'>,
+): Promise<Omit<ManifestBody, 'dtype' | 'data' | 'checkpoint' | 'embedding'>> {
   const write = async (name: string, bytes: Uint8Array) => {
     options.signal?.throwIfAborted()
     await writer.write(name, bytes)
@@ -112,6 +112,10 @@ async function writeFolder(
   for (const name of graphNames) {
     const graph = graphs[name]
     if (graph !== undefined) written[name] = await write(`${graphParts[name].fileName}.onnx`, graph)
+  }
+  const batches: NonNullable<Manifest['batchGraphs']> = []
+  for (const slots of batchGraphs === undefined ? [] : BATCH_SLOTS) {
+    batches.push({ slots, ...(await write(`decoder-${slots}.onnx`, await batchGraphs!(slots))) })
   }
   const copies: Manifest['copies'] = []
   for (const name of COPIED) {
@@ -124,6 +128,7 @@ async function writeFolder(
     ...{ ...manifestHeader, family: config.family },
     ...(config.vision && { fusion: config.vision.fusion }),
     ...{ blocks, graphs: written as Manifest['graphs'], copies },
+    ...(batchGraphs && { batchGraphs: batches }),
   }
 }
 
@@ -138,7 +143,7 @@ async function pointToWeights(
   options.onProgress?.({ step: 'build', done: 1, total: 1 })
   const { dtype, vocabSize, hiddenSize, paths, pieces } = built.embedding
   return {
-    ...(await writeFolder(preparation, model, built.graphs)),
+    ...(await writeFolder(preparation, model, built)),
     dtype: dtypePresets.fp32,
     data: [],
     checkpoint: {
@@ -185,7 +190,7 @@ async function convertWeights(
     dataFiles.reduce((sum, { bytes }) => sum + bytes, 0),
   )
   onProgress?.({ step: 'build', done: 1, total: 1 })
-  const common = await writeFolder(preparation, model, plan.graphs)
+  const common = await writeFolder(preparation, model, plan)
   const total = steps.reduce((sum, step) => sum + bytesOfStep(step), 0)
   const converter = machine.startConverter?.(numThreads) ?? directConverter()
   try {

@@ -2,7 +2,7 @@ import { NVLMError } from '../core/errors.js'
 import type { Files } from '../platform/platform.js'
 import { isManifestWhole, MANIFEST_NAME, type Manifest, parseManifest } from './manifest.js'
 import { readModelConfig } from './read-model-config.js'
-import type { RunnableModel } from './runnable-model.js'
+import type { BatchGraphs, RunnableModel } from './runnable-model.js'
 import { safetensorsHeaderHash } from './safetensors-header-hash.js'
 import { sha256Hex } from './sha256.js'
 
@@ -48,7 +48,24 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
     crossKeys: crossKeys && (await readChecked(files, folder, crossKeys)),
   }
   const weights = await findWeights(files, folder, manifest)
-  return { folder, config, graphs, isPrepared: true, dtypes: manifest.dtype, ...weights }
+  const batchGraphs = manifest.batchGraphs && readBatchGraphs(files, folder, manifest.batchGraphs)
+  return { folder, config, graphs, batchGraphs, isPrepared: true, dtypes: manifest.dtype, ...weights }
+}
+
+function readBatchGraphs(
+  files: Files,
+  folder: string,
+  parts: NonNullable<Manifest['batchGraphs']>,
+): BatchGraphs | undefined {
+  return async numSlots => {
+    const part = parts.find(({ slots }) => slots === numSlots)
+    if (part) return readChecked(files, folder, part)
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `${files.join(folder, MANIFEST_NAME)}: has no graph of ${numSlots} slots`,
+      { hint: AGAIN },
+    )
+  }
 }
 
 /** Check the weight files, and say where they lie. */

@@ -11,12 +11,17 @@ export type ModelGraphs = { readonly decoder: Uint8Array } & {
   readonly [Name in Exclude<GraphName, 'decoder'>]?: Uint8Array | undefined
 }
 
+/** Gives the decoder's graph for one of `BATCH_SLOTS`. Its weights are the decoder's. */
+export type BatchGraphs = (numSlots: number) => Promise<Uint8Array>
+
 /** Everything that is needed to run a model, whether it was prepared before or is built now. */
 export interface RunnableModel {
   /** Folder with config.json and the tokenizer files. */
   readonly folder: string
   readonly config: ModelConfig
   readonly graphs: ModelGraphs
+  /** Absent for a model whose decoder takes one sequence at a time. */
+  readonly batchGraphs?: BatchGraphs | undefined
   /** Was it made by `prepareCheckpoint`, or is it a checkpoint as published? */
   readonly isPrepared: boolean
   /** What the weights are stored as. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Engine } from '../../src/nvlm/engine.js'
+import type { GenerateResult } from '../../src/nvlm/engine-client.js'
 import type { GenerateOptions } from '../../src/nvlm/generate-options.js'
 import { loadStages } from '../../src/nvlm/load-stages.js'
 import { NVLM } from '../../src/nvlm/nvlm.js'
@@ -12,11 +13,20 @@ const REQUESTS: readonly GenerateOptions[] = [
   { prompt: 'Hello', temperature: 1, seed: 3, maxTokens: 24, minTokens: 24 },
   { prompt: 'And '.repeat(300), maxTokens: 24, minTokens: 24 },
   { prompt: 'Count to ten.', repetitionPenalty: 1.5, maxTokens: 24, minTokens: 24 },
+  { prompt: 'one two three four '.repeat(20), maxTokens: 30, minTokens: 30, promptLookup: true },
+  { prompt: 'Which colour?', choices: ['red', 'green', 'blue'] },
+  { prompt: 'Why?', temperature: 0.7, topP: 0.9, seed: 8, maxTokens: 40, minTokens: 40, logprobs: 3 },
+  { prompt: 'Then', stop: ['zzz'], maxTokens: 5, minTokens: 5, logprobs: 1 },
 ]
 
+function loadTiny(concurrency: number) {
+  const folder = checkpointFolder('nvlmd-tiny-fp32')
+  return loadStages(nodeHost, folder, { device: 'cpu' }, { concurrency, nextTurn })
+}
+
 async function load(concurrency: number): Promise<NVLM> {
-  const stages = await loadStages(nodeHost, checkpointFolder('nvlmd-tiny-fp32'), { device: 'cpu' })
-  return new NVLM(new Engine(stages, { nextTurn, concurrency }))
+  const stages = await loadTiny(concurrency)
+  return new NVLM(new Engine(stages, { nextTurn, concurrency, prefixCache: false }))
 }
 
 /** Which of three generations each token came from, in the order they came. */
@@ -32,11 +42,33 @@ async function orderOfTokens(nvlm: NVLM, options: GenerateOptions): Promise<read
 
 describe('several generations at once', () => {
   test('give the answers that they give alone', async () => {
+    await using single = await load(1)
+    const alone: GenerateResult[] = []
+    for (const request of REQUESTS) alone.push(await single.generate(request))
     await using nvlm = await load(REQUESTS.length)
-    const alone: (readonly number[])[] = []
-    for (const request of REQUESTS) alone.push((await nvlm.generate(request)).tokenIds)
     const together = await Promise.all(REQUESTS.map(request => nvlm.generate(request)))
-    expect(together.map(({ tokenIds }) => tokenIds)).toEqual(alone)
+    expect(together.map(({ tokenIds }) => tokenIds)).toEqual(alone.map(({ tokenIds }) => tokenIds))
+    const logprobs = (results: readonly GenerateResult[]) =>
+      results.flatMap(result => result.logprobs?.map(({ logprob }) => logprob) ?? [])
+    expect(logprobs(alone)).toHaveLength(45)
+    for (const [index, value] of logprobs(together).entries()) {
+      expect(value).toBeCloseTo(logprobs(alone)[index]!, 4)
+    }
+  })
+
+  test('have their failures for themselves', async () => {
+    await using nvlm = await load(4)
+    const options = { maxTokens: 30, minTokens: 30 }
+    const alone = await nvlm.generate('Hello', options)
+    const replies = [
+      nvlm.generate('Hello', options),
+      nvlm.generate('Look', { ...options, images: ['/no/such/picture.png'] }),
+      nvlm.generate('Hello', { maxTokens: 30, schema: { type: 'string', minLength: 99 } }),
+    ]
+    const [first, missing, cut] = await Promise.allSettled(replies)
+    expect(missing?.status).toBe('rejected')
+    expect(cut).toMatchObject({ reason: { code: 'SCHEMA_MISMATCH' } })
+    expect(first).toMatchObject({ value: { tokenIds: alone.tokenIds } })
   })
 
   test('take turns token by token, in the order they came', async () => {
@@ -47,8 +79,7 @@ describe('several generations at once', () => {
   })
 
   test('move on together with a real model', async () => {
-    const stages = await loadStages(nodeHost, checkpointFolder('nvlmd-tiny-fp32'), { device: 'cpu' })
-    await using nvlm = new NVLM(new Engine(stages, { nextTurn, concurrency: 3, prefixCache: false }))
+    await using nvlm = await load(3)
     const options = { maxTokens: 20, minTokens: 20, promptLookup: false }
     // embeddings come from a file the first time, and from memory after that: who waits for a file loses its turn
     await nvlm.generate('Hello', options)

@@ -68,7 +68,15 @@ test('copies settings and tokenizer, and no weights', async () => {
   const manifest = await prepare()
   expect(readdirSync(out).sort()).toEqual(
     [
-      ...['config.json', 'decoder.onnx', 'merges.txt', 'nvlm.json', 'preprocessor_config.json'],
+      ...[
+        'config.json',
+        'decoder-4.onnx',
+        'decoder-8.onnx',
+        'decoder.onnx',
+        'merges.txt',
+        'nvlm.json',
+        'preprocessor_config.json',
+      ],
       ...['projector.onnx', 'tokenizer.json'],
       ...['tokenizer_config.json', 'vision.onnx', 'vocab.json'],
     ].sort(),

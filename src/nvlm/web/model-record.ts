@@ -54,7 +54,9 @@ export async function readRecordManifest({ url, manifest }: ModelRecord): Promis
  * @throws {NVLMError} as `readRecordManifest`
  */
 export async function storedFiles(record: ModelRecord): Promise<readonly StoredFile[]> {
-  const files = expectedFiles({ join: joinUrl }, record.url, await readRecordManifest(record))
+  const manifest = await readRecordManifest(record)
+  // here sequences take turns
+  const files = expectedFiles({ join: joinUrl }, record.url, { ...manifest, batchGraphs: [] })
   return Promise.all(
     files.map(async file => {
       const { sha256, path, bytes, headerSha256 } = file

@@ -7,11 +7,11 @@ import { serveEngine } from './serve-engine.js'
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 process.once('message', ({ folder, options }: ProcessStart) => {
-  const { concurrency, visionCache, prefixCache, ...settings } = options
+  const { concurrency = 1, visionCache, prefixCache, ...settings } = options
   // the host is gone, or has heard the last word
   process.once('disconnect', () => process.exit())
   void serveEngine(processHostPort(), {
-    load: hooks => loadStages(nodeHost, folder, { ...settings, ...hooks }),
+    load: hooks => loadStages(nodeHost, folder, { ...settings, ...hooks }, { concurrency, nextTurn }),
     nextTurn,
     concurrency,
     visionCache,

@@ -7,11 +7,11 @@ import { serveEngine } from './serve-engine.js'
 import type { ThreadStart } from './thread-start.js'
 
 const { folder, options, exitFlags } = workerData as ThreadStart
-const { concurrency, visionCache, prefixCache, ...settings } = options
+const { concurrency = 1, visionCache, prefixCache, ...settings } = options
 const backend = guardBackend(nodeHost.backend, exitFlags)
 
 void serveEngine(nodeHostPort(parentPort!), {
-  load: hooks => loadStages(nodeHost, folder, { ...settings, ...hooks, backend }),
+  load: hooks => loadStages(nodeHost, folder, { ...settings, ...hooks, backend }, { concurrency, nextTurn }),
   nextTurn,
   concurrency,
   visionCache,

@@ -23,7 +23,8 @@ export function nextTurn(): Promise<void> {
  */
 export function nodeEngineRuntime(workerUrl: URL, processUrl?: URL): EngineRuntime {
   return {
-    loadStages: (folder, options) => loadStages(nodeHost, folder, options),
+    loadStages: (folder, options, concurrency) =>
+      loadStages(nodeHost, folder, options, { concurrency, nextTurn }),
     startWorker: (folder, options, hooks) => startEngineWorker(workerUrl, folder, options, hooks),
     startProcess: processUrl && superviseProcess(processUrl),
     nextTurn,

@@ -2,7 +2,7 @@ import type { Contestant, ContestantSettings } from './contestant.js'
 import { importPeer } from './peer.js'
 
 /** The part of node-llama-cpp that is used. */
-interface LlamaModule {
+export interface LlamaModule {
   getLlama(options: {
     gpu: false
     build: 'never'
@@ -12,16 +12,20 @@ interface LlamaModule {
   }): Promise<Llama>
 }
 
-interface Llama {
+export interface Llama {
   loadModel(options: { modelPath: string }): Promise<Model>
   dispose(): Promise<void>
 }
 
 interface Model {
-  createContext(options: { contextSize: number; threads: number }): Promise<{ getSequence(): Sequence }>
+  createContext(options: {
+    contextSize: number
+    threads: number
+    sequences?: number
+  }): Promise<{ getSequence(): Sequence }>
 }
 
-interface Sequence {
+export interface Sequence {
   readonly nextTokenIndex: number
   clearHistory(): Promise<void>
   eraseContextTokenRanges(ranges: readonly { start: number; end: number }[]): Promise<void>
@@ -40,6 +44,17 @@ interface Sequence {
 const greedy = { temperature: 0, yieldEogToken: true } as const
 const unfiltered = { temperature: 1, topK: 0, topP: 1, minP: 0, yieldEogToken: true } as const
 
+/** llama.cpp on the processor, with the binary that comes in the package. */
+export function openLlama({ getLlama }: LlamaModule, numThreads: number): Promise<Llama> {
+  return getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    logLevel: 'error',
+    maxThreads: numThreads,
+  })
+}
+
 /** llama.cpp through node-llama-cpp's sequences. */
 export class LlamaCppContestant implements Contestant {
   private llama: Llama | undefined
@@ -49,14 +64,7 @@ export class LlamaCppContestant implements Contestant {
 
   async load(contextLength: number): Promise<void> {
     const { model: modelPath, numThreads } = this.settings
-    const { getLlama } = await importPeer<LlamaModule>('node-llama-cpp')
-    this.llama = await getLlama({
-      gpu: false,
-      build: 'never',
-      skipDownload: true,
-      logLevel: 'error',
-      maxThreads: numThreads,
-    })
+    this.llama = await openLlama(await importPeer<LlamaModule>('node-llama-cpp'), numThreads)
     const model = await this.llama.loadModel({ modelPath })
     const context = await model.createContext({ contextSize: contextLength, threads: numThreads })
     this.loaded = context.getSequence()
