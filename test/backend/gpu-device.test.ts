@@ -21,8 +21,6 @@ class FakeDevice implements GpuDevice {
     return {
       copyBufferToBuffer: (_: GpuBuffer, from: number, __: GpuBuffer, to: number, length: number) =>
         this.log.push(`copy ${length} from ${from} to ${to}`),
-      clearBuffer: (_: GpuBuffer, offset: number, length: number) =>
-        this.log.push(`clear ${length} at ${offset}`),
       finish: () => ({}),
     }
   }
@@ -71,7 +69,7 @@ describe('a device is opened', () => {
 })
 
 describe('memory of a graphics device', () => {
-  test('is copied and cleared in bytes, all in one go', () => {
+  test('is copied in bytes, all in one go', () => {
     const device = new FakeDevice(1000)
     const memory = new GpuMemory(device)
     const [from, to] = [memory.allocate(10), memory.allocate(20)]
@@ -79,13 +77,10 @@ describe('memory of a graphics device', () => {
       { from, fromStart: 2, to, toStart: 8, length: 3 },
       { from, fromStart: 0, to, toStart: 0, length: 1 },
     ])
-    memory.clear([{ block: to, start: 5, length: 2 }])
     memory.release(from)
     expect(device.log).toEqual([
       'copy 12 from 8 to 32',
       'copy 4 from 0 to 0',
-      'submit 1',
-      'clear 8 at 20',
       'submit 1',
       'destroy 40',
     ])
