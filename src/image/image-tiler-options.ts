@@ -26,7 +26,7 @@ export interface TileCallOptions extends TileOptions {
 export interface ImageTilerOptions extends TileOptions {
   /** Width and height of a tile in pixels: 1 to 2048. Default 448. */
   readonly tileSize?: number | undefined
-  /** Refuse larger pictures before they are decoded. Default 20 MB and 64 megapixels. */
+  /** Refuse larger pictures before they are decoded. Default 20 MB, 64 megapixels, 256 MB of memory. */
   readonly limits?: { readonly [Limit in keyof ImageLimits]?: ImageLimits[Limit] | undefined } | undefined
 }
 
@@ -41,7 +41,11 @@ export interface TileSettings {
 }
 
 /** Pictures larger than these are refused unless the caller says otherwise. */
-export const DEFAULT_IMAGE_LIMITS: ImageLimits = { maxBytes: 20_000_000, maxPixels: 64_000_000 }
+export const DEFAULT_IMAGE_LIMITS: ImageLimits = {
+  maxBytes: 20_000_000,
+  maxPixels: 64_000_000,
+  maxDecodeBytes: 256_000_000,
+}
 
 const DEFAULTS: TileSettings = {
   tileSize: 448,
@@ -64,7 +68,13 @@ const tileFields = {
 const tilerSchema = z.strictObject({
   ...tileFields,
   tileSize: z.int('a whole number from 1 to 2048').min(1).max(2048).optional(),
-  limits: z.strictObject({ maxBytes: limit.optional(), maxPixels: limit.optional() }).optional(),
+  limits: z
+    .strictObject({
+      maxBytes: limit.optional(),
+      maxPixels: limit.optional(),
+      maxDecodeBytes: limit.optional(),
+    })
+    .optional(),
 })
 const callSchema = z.strictObject({
   ...tileFields,

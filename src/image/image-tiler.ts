@@ -57,10 +57,8 @@ export class ImageTiler {
   async tile(image: ImageInput | OpenedImage, options: TileCallOptions = {}): Promise<Tiles> {
     const { settings, signal } = parseTileCallOptions(options, this.#settings)
     const { applyExif, limits } = settings
-    const work = async () => {
-      const decoded = await this.#decoder.decode(image, { applyExif, limits, signal })
-      return cutTiles(decoded, settings, createPacer(signal))
-    }
+    const cut = (decoded: RgbImage) => cutTiles(decoded, settings, createPacer(signal))
+    const work = () => this.#decoder.decodeFor(image, { applyExif, limits, signal }, cut)
     return this.#inWork.run(1, work, signal)
   }
 }

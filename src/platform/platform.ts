@@ -98,6 +98,11 @@ export interface ImageLimits {
   readonly maxBytes: number
   /** Decoded width x height. */
   readonly maxPixels: number
+  /**
+   * Memory that decoding takes at its peak: 3 bytes a pixel, and more for what a decoder must hold whole: interlaced PNG,
+   * progressive JPEG, WebP, GIF, pictures that are turned. In a browser, its own copies come on top.
+   */
+  readonly maxDecodeBytes: number
 }
 
 /** 8-bit RGB, row-major, 3 bytes a pixel, no padding. */
@@ -126,6 +131,17 @@ export interface ImageDecoder<Input = unknown> {
   open(input: Input, options: Omit<DecodeOptions, 'applyExif'>): Promise<OpenedImage>
   /** @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE */
   decode(input: Input | OpenedImage, options: DecodeOptions): Promise<RgbImage>
+  /**
+   * Decode a picture and work on its pixels. Until the work is done, they count against the memory that all pictures of
+   * the process may take; others wait.
+   *
+   * @throws {NVLMError} as `decode`, and what `work` throws
+   */
+  decodeFor<Result>(
+    input: Input | OpenedImage,
+    options: DecodeOptions,
+    work: (image: RgbImage) => Promise<Result>,
+  ): Promise<Result>
 }
 
 /** A named place where messages about the library's work can be heard. */

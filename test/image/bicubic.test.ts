@@ -5,7 +5,10 @@ import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import type { RgbImage } from '../../src/platform/platform.js'
 import { goldenImage, goldenRows, sha256 } from './golden.js'
 
-const official = { applyExif: false, limits: { maxBytes: 20_000_000, maxPixels: 64_000_000 } }
+const official = {
+  applyExif: false,
+  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 },
+}
 const side = fc.integer({ min: 1, max: 40 })
 
 describe('equals Pillow byte for byte', () => {

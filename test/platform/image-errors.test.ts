@@ -7,7 +7,10 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import { goldenImage } from '../image/golden.js'
 
-const options = { applyExif: true, limits: { maxBytes: 20_000_000, maxPixels: 64_000_000 } }
+const options = {
+  applyExif: true,
+  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 },
+}
 const folder = mkdtempSync(join(tmpdir(), 'nvlm-image-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -160,7 +163,7 @@ describe('a picture that is too large is refused by its header', () => {
   })
 
   test('by its bytes, before it is read', async () => {
-    const limits = { maxBytes: 100, maxPixels: 64_000_000 }
+    const limits = { maxBytes: 100, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 }
     const path = write('large.png', readFileSync(goldenImage('mode_rgba.png')))
     const tooLarge = {
       code: 'IMAGE_TOO_LARGE',

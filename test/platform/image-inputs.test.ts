@@ -7,7 +7,10 @@ import type { ImageInput, SharpLike, VideoFrameLike } from '../../src/platform/i
 import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import { goldenImage, goldenRows, sha256 } from '../image/golden.js'
 
-const options = { applyExif: false, limits: { maxBytes: 20_000_000, maxPixels: 64_000_000 } }
+const options = {
+  applyExif: false,
+  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 },
+}
 const url = goldenImage('mode_rgba.png')
 const file = readFileSync(url)
 const base64 = file.toString('base64')

@@ -6,7 +6,7 @@ import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import { encodePng } from '../../src/remote/encode-png.js'
 import { pictureUrl } from '../../src/remote/picture-url.js'
 
-const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000 }
+const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 }
 const { signal } = new AbortController()
 const reader = { decoder: nodeImageDecoder, limits, passesUrls: true }
 

@@ -3,7 +3,11 @@ import { nodeImageDecoder } from '../../platform/node/image-decoder.js'
 import { type PictureCourier, packOpened } from './portable-request.js'
 
 /** The tiler in the worker checks the model's limits; here is nothing to add. */
-const NO_LIMITS = { maxBytes: Number.MAX_SAFE_INTEGER, maxPixels: Number.MAX_SAFE_INTEGER }
+const NO_LIMITS = {
+  maxBytes: Number.MAX_SAFE_INTEGER,
+  maxPixels: Number.MAX_SAFE_INTEGER,
+  maxDecodeBytes: Number.MAX_SAFE_INTEGER,
+}
 
 /** Paths and URLs cross threads as text, everything else as bytes or pixels. */
 export const nodePictures: PictureCourier = {

@@ -4,7 +4,11 @@ import { absoluteUrl, copyDrawn, isDrawn } from '../../platform/web/drawn-image.
 import { type PictureCourier, type PortablePicture, packOpened } from './portable-request.js'
 
 /** The tiler in the worker checks the model's limits; here is nothing to add. */
-const NO_LIMITS = { maxBytes: Number.MAX_SAFE_INTEGER, maxPixels: Number.MAX_SAFE_INTEGER }
+const NO_LIMITS = {
+  maxBytes: Number.MAX_SAFE_INTEGER,
+  maxPixels: Number.MAX_SAFE_INTEGER,
+  maxDecodeBytes: Number.MAX_SAFE_INTEGER,
+}
 
 /**
  * Pictures of a page on their way to a worker. Nothing is decoded or read back here, so that the page stays smooth:

@@ -24,15 +24,17 @@ function divideBy255(product: number): number {
 /**
  * 16-bit grey to RGB as Pillow does: values above 255 become white; nothing is scaled.
  *
- * @param samples - native-endian uint16 [numPixels, channels], seen as bytes; only the first channel counts
+ * @param samples - native-endian uint16 [numPixels, channels], seen as bytes that begin at an even place; only the first channel counts
  */
 export function rgbFromGrey16(samples: Uint8Array, channels: number): Uint8Array {
-  const view = new DataView(samples.buffer, samples.byteOffset, samples.byteLength)
-  const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-  const numPixels = samples.length / 2 / channels
+  const values = new Uint16Array(samples.buffer, samples.byteOffset, samples.length / 2)
+  const numPixels = values.length / channels
   const rgb = new Uint8Array(numPixels * 3)
-  for (let i = 0; i < numPixels; i++) {
-    rgb.fill(Math.min(255, view.getUint16(i * channels * 2, isLittleEndian)), i * 3, i * 3 + 3)
+  for (let i = 0, o = 0; i < numPixels; i++) {
+    const grey = Math.min(255, values[i * channels]!)
+    rgb[o++] = grey
+    rgb[o++] = grey
+    rgb[o++] = grey
   }
   return rgb
 }

@@ -3,18 +3,15 @@ import { NVLMError } from '../../core/errors.js'
 import { decodeBmp } from '../image-bmp.js'
 import { damagedImage, requireImageFormat, type SniffedFormat } from '../image-format.js'
 import { withoutTransparency } from '../image-gif.js'
-import type { ImageInput, SharpLike } from '../image-input.js'
+import type { ImageInput, OpenedImage, SharpLike } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
+import { checkDecodeBytes, decodeBytes, picturesInWork } from '../image-memory.js'
 import { rgbFromPixels } from '../image-pixels.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
-import { WorkBudget } from '../work-budget.js'
 import { rgbFromCmyk, rgbFromGrey16 } from './image-channels.js'
 import { type ImageSource, openImageSource } from './image-source.js'
 
 type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
-
-/** Pixels that may be in decoding at once in this process: one picture of the default limit, or many small ones. */
-const decoding = new WorkBudget(64_000_000)
 
 /**
  * Decodes pictures with sharp (libvips) to what Pillow's `convert('RGB')` gives: alpha and colour profiles are
@@ -33,29 +30,51 @@ export const nodeImageDecoder: ImageDecoder<ImageInput> = {
     const { width, height, data } = await decodePipeline(source.pipeline, options)
     return { kind: 'pixels', pixels: { width, height, data, channels: 3 } }
   },
-  async decode(input, options) {
-    const source = await openImageSource(input, options.limits)
-    options.signal?.throwIfAborted()
-    switch (source.kind) {
-      case 'pixels':
-        return rgbFromPixels(source.pixels, options.limits)
-      case 'sharp':
-        return decodePipeline(source.pipeline, options)
-      case 'encoded':
-        return decodeEncoded(source, options)
-    }
-  },
+  decode: (input, options) => decodeFor(input, options, async image => image),
+  decodeFor,
 }
 
-async function decodeEncoded(source: EncodedSource, options: DecodeOptions): Promise<RgbImage> {
+async function decodeFor<Result>(
+  input: ImageInput | OpenedImage,
+  options: DecodeOptions,
+  work: (image: RgbImage) => Promise<Result>,
+): Promise<Result> {
+  const source = await openImageSource(input, options.limits)
+  options.signal?.throwIfAborted()
+  switch (source.kind) {
+    case 'pixels':
+      return work(rgbFromPixels(source.pixels, options.limits))
+    case 'sharp':
+      return work(await decodePipeline(source.pipeline, options))
+    case 'encoded': {
+      const { numBytes, decode } = await planDecoding(source, options)
+      return picturesInWork.run(numBytes, async () => work(await decode()), options.signal)
+    }
+  }
+}
+
+/** How a picture will be decoded, and the memory that it takes. */
+interface DecodingPlan {
+  readonly numBytes: number
+  readonly decode: () => Promise<RgbImage>
+}
+
+/** @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE by the header */
+async function planDecoding(source: EncodedSource, options: DecodeOptions): Promise<DecodingPlan> {
   const { name, bytes } = source
   const format = requireImageFormat(source)
-  if (format.decoder === 'bmp') return decodeBmp(bytes, name, options.limits)
+  if (format.decoder === 'bmp') {
+    // its pixels are no more than its bytes
+    return { numBytes: bytes.length, decode: async () => decodeBmp(bytes, name, options.limits) }
+  }
   const metadata = await readMetadata(source, format)
-  checkDecodedSize(name, metadata.width, metadata.height, options.limits)
+  const { width, height, orientation = 1 } = metadata
+  checkDecodedSize(name, width, height, options.limits)
+  const size = { width, height, isTurned: options.applyExif && orientation > 1 }
+  const numBytes = decodeBytes(bytes, format, size)
+  checkDecodeBytes(source, format, size, numBytes, options.limits)
   const opaque = format.decoder === 'gif' ? { ...source, bytes: withoutTransparency(bytes) } : source
-  const work = () => decodePixels(opaque, format, metadata, options)
-  return decoding.run(metadata.width * metadata.height, work, options.signal)
+  return { numBytes, decode: () => decodePixels(opaque, format, metadata, options) }
 }
 
 async function readMetadata(source: EncodedSource, format: SniffedFormat): Promise<Metadata> {

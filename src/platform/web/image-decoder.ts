@@ -2,20 +2,17 @@ import { NVLMError } from '../../core/errors.js'
 import { decodeBmp } from '../image-bmp.js'
 import { damagedImage, type EncodedImage, type ReadableFormat, requireImageFormat } from '../image-format.js'
 import { withoutTransparency } from '../image-gif.js'
-import type { ImageInput } from '../image-input.js'
+import type { ImageInput, OpenedImage } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
+import { checkDecodeBytes, decodeBytes, picturesInWork } from '../image-memory.js'
 import { rgbFromPixels } from '../image-pixels.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
-import { WorkBudget } from '../work-budget.js'
 import { browser } from './browser.js'
 import { AS_STORED } from './drawn-image.js'
 import { type ImageHeader, parseImageHeader } from './image-header.js'
 import { openImageSource } from './image-source.js'
 import { readBitmap } from './read-back.js'
 import { turnImage } from './turn-image.js'
-
-/** Pixels that may be in decoding at once, as in Node. */
-const decoding = new WorkBudget(64_000_000)
 
 /**
  * Decodes pictures with the browser to the same pixels as in Node: alpha and colour profiles are dropped, of an animation
@@ -29,20 +26,31 @@ export const webImageDecoder: ImageDecoder<ImageInput> = {
     signal?.throwIfAborted()
     return opened
   },
-  async decode(input, options) {
-    const source = await openImageSource(input, options.limits, options.signal)
-    options.signal?.throwIfAborted()
-    if (source.kind === 'pixels') return rgbFromPixels(source.pixels, options.limits)
-    const format = requireImageFormat(source)
-    const { bytes, name } = source
-    if (format.decoder === 'bmp') return decodeBmp(bytes, name, options.limits)
-    const header = parseImageHeader(bytes, format.decoder)
-    if (typeof header === 'string') throw damagedImage(source, format, header)
-    checkDecodedSize(name, header.width, header.height, options.limits)
-    requirePlain(name, header)
-    const work = () => decodeEncoded(source, format, header, options)
-    return decoding.run(header.width * header.height, work, options.signal)
-  },
+  decode: (input, options) => decodeFor(input, options, async image => image),
+  decodeFor,
+}
+
+async function decodeFor<Result>(
+  input: ImageInput | OpenedImage,
+  options: DecodeOptions,
+  work: (image: RgbImage) => Promise<Result>,
+): Promise<Result> {
+  const source = await openImageSource(input, options.limits, options.signal)
+  options.signal?.throwIfAborted()
+  if (source.kind === 'pixels') return work(rgbFromPixels(source.pixels, options.limits))
+  const format = requireImageFormat(source)
+  const { bytes, name } = source
+  if (format.decoder === 'bmp') return work(decodeBmp(bytes, name, options.limits))
+  const header = parseImageHeader(bytes, format.decoder)
+  if (typeof header === 'string') throw damagedImage(source, format, header)
+  const { width, height, orientation } = header
+  checkDecodedSize(name, width, height, options.limits)
+  requirePlain(name, header)
+  const size = { width, height, isTurned: options.applyExif && orientation > 1 }
+  const numBytes = decodeBytes(bytes, format, size)
+  checkDecodeBytes(source, format, size, numBytes, options.limits)
+  const decode = () => decodeEncoded(source, format, header, options)
+  return picturesInWork.run(numBytes, async () => work(await decode()), options.signal)
 }
 
 function requirePlain(name: string, { kind }: ImageHeader): void {

@@ -1,4 +1,5 @@
 import type { ReadableFormat } from '../image-format.js'
+import { isFrameHeader } from '../image-memory.js'
 import { findOrientation } from './exif-orientation.js'
 
 /** What the structure of a picture file says, without decoding it. */
@@ -70,11 +71,6 @@ function readJpeg(bytes: Uint8Array, view: DataView): RawHeader | string {
       return hasEnd(bytes, at) ? { ...size, exifAt } : CUT
     }
   }
-}
-
-/** SOF0 to SOF15, without DHT, JPG and DAC between them. */
-function isFrameHeader(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
 }
 
 /** In compressed data 0xff is followed by 0 or a restart marker, so the next EOI is the real one. */

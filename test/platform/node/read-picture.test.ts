@@ -7,7 +7,7 @@ import { projectFolder } from '../../support/run-node.js'
 
 const SIGN = `${projectFolder}/examples/pictures/sign.png`
 const bytes = readFileSync(SIGN)
-const limits = { maxBytes: 1_000_000, maxPixels: 1_000_000 }
+const limits = { maxBytes: 1_000_000, maxPixels: 1_000_000, maxDecodeBytes: 10_000_000 }
 const never = new AbortController().signal
 
 let server: Server | undefined
