@@ -63,3 +63,8 @@ export function requireFileName(name: string, source: string): string {
     },
   )
 }
+
+/** A value of parsed JSON for messages, in quotes and short like `quoted`. Its objects inherit no `toString`. */
+export function quotedValue(value: unknown): string {
+  return quoted(typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value))
+}

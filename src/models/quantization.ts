@@ -88,7 +88,8 @@ export function parseQuantization(config: unknown, source: string): PackedSettin
   for (const part of PARTS) {
     const settings = fieldOf(part === '' ? config : fieldOf(config, part), 'quantization_config')
     if (settings === undefined || settings === null) continue
-    const method = String(fieldOf(settings, 'quant_method') ?? 'an unnamed method')
+    const named = fieldOf(settings, 'quant_method') ?? 'an unnamed method'
+    const method = typeof named === 'string' ? named : JSON.stringify(named)
     const reader = Object.hasOwn(readers, method) ? readers[method] : undefined
     const at = `${source}: ${part === '' ? '' : `${part}.`}quantization_config`
     if (reader !== undefined) return reader(settings, at)

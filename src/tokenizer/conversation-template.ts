@@ -1,5 +1,5 @@
 import { NVLMError } from '../core/errors.js'
-import { quoted } from '../formats/file-name.js'
+import { quotedValue } from '../formats/file-name.js'
 import type { ContentPart, Message } from './messages.js'
 import type { PromptFormat, PromptPiece } from './prompt-format.js'
 import { type ToolDefinition, writeToolCalls, writeToolResponse, writeToolSection } from './tools.js'
@@ -173,7 +173,7 @@ export function requireConversation(messages: readonly Message[]): void {
     if (role !== 'system' && role !== 'user' && role !== 'assistant' && role !== 'tool') {
       throw invalidMessage(
         index,
-        `has role ${quoted(String(role))}, expected "system", "user", "assistant" or "tool"`,
+        `has role ${quotedValue(role)}, expected "system", "user", "assistant" or "tool"`,
       )
     }
     if (role === 'system' && index > 0)

@@ -1,5 +1,5 @@
 import { NVLMError } from '../core/errors.js'
-import { quoted } from '../formats/file-name.js'
+import { quoted, quotedValue } from '../formats/file-name.js'
 import type { AddedToken } from './added-tokens.js'
 import { parseTemplateTokens } from './parse-tokenizer-json.js'
 import { fieldOf, isQwen2Class, type TokenizerFiles } from './tokenizer-files.js'
@@ -21,6 +21,10 @@ const SPECIAL_DEFAULTS: Readonly<Record<string, string>> = {
   unk_token: '<|endoftext|>',
   pad_token: '<|endoftext|>',
 }
+
+/** Far above what is published: Llama 3 has 256 added tokens, Qwen2.5 has 22. */
+const MAX_ADDED_TOKENS = 4096
+const MAX_TEXT_LENGTH = 1000
 
 /** An added token of a file before it is checked. */
 interface Entry {
@@ -47,11 +51,13 @@ export function parseAddedTokens(
     const { id, text, isSpecial } = parseEntry(entry)
     tokens.set(text, { id, text, isSpecial: isSpecial || specialTexts.includes(text) })
   }
-  let nextId = Math.max(-1, ...[...tokens.values()].map(token => token.id))
+  let nextId = -1
+  for (const { id } of tokens.values()) nextId = Math.max(nextId, id)
   for (const id of ids.values()) nextId = Math.max(nextId, id)
   for (const text of specialTexts) {
     if (!tokens.has(text)) tokens.set(text, { id: ids.get(text) ?? ++nextId, text, isSpecial: true })
   }
+  requireFew(tokens.keys())
   requireUniqueIds([...tokens.values()])
   return [...tokens.values()]
 }
@@ -105,7 +111,7 @@ function parseEntry({ file, id, token }: Entry): AddedToken {
   ) {
     throw new NVLMError(
       'MODEL_INVALID',
-      `${file}: token ${quoted(String(text))} with id ${quoted(String(id))}, expected text and a whole number`,
+      `${file}: token ${quotedValue(text)} with id ${quotedValue(id)}, expected text and a whole number`,
     )
   }
   const strange = ['lstrip', 'rstrip', 'single_word'].find(flag => fieldOf(token, flag) === true)
@@ -134,6 +140,20 @@ function tokenText(config: unknown, name: string): string | undefined {
 function contentOf(token: unknown): string | undefined {
   const text = typeof token === 'string' ? token : fieldOf(token, 'content')
   return typeof text === 'string' ? text : undefined
+}
+
+/** One pattern finds them all, and takes longer to make than their number grows. */
+function requireFew(texts: Iterable<string>): void {
+  let numTexts = 0
+  for (const text of texts) {
+    if (++numTexts > MAX_ADDED_TOKENS)
+      throw new NVLMError('MODEL_INVALID', `tokenizer: more than ${MAX_ADDED_TOKENS} added tokens`)
+    if (text.length <= MAX_TEXT_LENGTH) continue
+    throw new NVLMError(
+      'MODEL_INVALID',
+      `tokenizer: added token ${quoted(text)} has ${text.length} characters, at most ${MAX_TEXT_LENGTH} are accepted`,
+    )
+  }
 }
 
 function requireUniqueIds(tokens: readonly AddedToken[]): void {

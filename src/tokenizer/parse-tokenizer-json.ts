@@ -1,5 +1,5 @@
 import { NVLMError } from '../core/errors.js'
-import { quoted } from '../formats/file-name.js'
+import { quotedValue } from '../formats/file-name.js'
 import type { BaseVocabulary } from './byte-level-vocabulary.js'
 import { WORD_PATTERNS, type WordPattern } from './split-words.js'
 import { fieldOf } from './tokenizer-files.js'
@@ -25,7 +25,7 @@ export function parseTokenizerJson(json: unknown): BaseVocabulary {
   }
   if (normalizer !== null) requireEqual('normalizer.type', fieldOf(normalizer, 'type'), 'NFC')
   const regex = fieldOf(fieldOf(split, 'pattern'), 'Regex')
-  const pattern = PATTERNS.get(String(regex))
+  const pattern = typeof regex === 'string' ? PATTERNS.get(regex) : undefined
   if (pattern === undefined) throw unsupported('pre_tokenizer pattern', regex, 'that of Qwen2 or Llama 3')
   requireEqual('pre_tokenizer behavior', fieldOf(split, 'behavior'), 'Isolated')
   requireEqual('pre_tokenizer invert', fieldOf(split, 'invert') ?? false, false)
@@ -57,19 +57,23 @@ export function parseTemplateTokens(json: unknown): readonly string[] {
   if (!Array.isArray(single)) return []
   const at = single.findIndex(part => fieldOf(part, 'Sequence') !== undefined)
   if (at !== single.length - 1) throw unsupported('post_processor', 'a template with an end', 'one without')
-  return single.slice(0, at).map(part => String(fieldOf(fieldOf(part, 'SpecialToken'), 'id')))
+  return single.slice(0, at).map(part => {
+    const text = fieldOf(fieldOf(part, 'SpecialToken'), 'id')
+    if (typeof text === 'string') return text
+    throw unsupported('post_processor', part, 'special tokens before the text')
+  })
 }
 
 /** @throws {NVLMError} MODEL_UNSUPPORTED if a part of a tokenizer.json is not what is built */
 export function requireEqual(what: string, found: unknown, expected: unknown): void {
-  if (found !== expected) throw unsupported(what, found, quoted(String(expected)))
+  if (found !== expected) throw unsupported(what, found, quotedValue(expected))
 }
 
 /** The error about a part of a tokenizer.json that is not built. */
 export function unsupported(what: string, found: unknown, supported: string): NVLMError {
   return new NVLMError(
     'MODEL_UNSUPPORTED',
-    `tokenizer.json: ${what} is ${quoted(String(found))}, supported is ${supported}`,
+    `tokenizer.json: ${what} is ${quotedValue(found)}, supported is ${supported}`,
     {
       hint: 'Supported are the byte-level BPE tokenizers of Qwen2 and Llama 3, and SentencePiece models of kind BPE.',
     },

@@ -1,5 +1,5 @@
 import { NVLMError } from '../core/errors.js'
-import { quoted } from '../formats/file-name.js'
+import { quoted, quotedValue } from '../formats/file-name.js'
 
 /** Largest token id; bounds the tables made from a vocabulary file. */
 export const MAX_TOKEN_ID = 2 ** 22 - 1
@@ -8,6 +8,6 @@ export const MAX_TOKEN_ID = 2 ** 22 - 1
 export function invalidId(file: string, token: string, id: unknown): NVLMError {
   return new NVLMError(
     'MODEL_INVALID',
-    `${file}: id of token ${quoted(token)} is ${quoted(String(id))}, expected an integer of 0 to ${MAX_TOKEN_ID}`,
+    `${file}: id of token ${quoted(token)} is ${quotedValue(id)}, expected an integer of 0 to ${MAX_TOKEN_ID}`,
   )
 }

@@ -1,5 +1,5 @@
 import { NVLMError } from '../core/errors.js'
-import { quoted } from '../formats/file-name.js'
+import { quoted, quotedValue } from '../formats/file-name.js'
 import { parseSentencePieceModel } from '../formats/sentencepiece-model.js'
 import type { AddedToken } from './added-tokens.js'
 import type { BaseTokenizer } from './base-tokenizer.js'
@@ -124,8 +124,8 @@ function chooseBase(files: TokenizerFiles): BaseVocabulary {
       'no tokenizer files: neither vocab.json + merges.txt nor tokenizer.json nor tokenizer.model',
     )
   }
-  const name = String(fieldOf(tokenizerConfig, 'tokenizer_class'))
-  throw new NVLMError('MODEL_UNSUPPORTED', `tokenizer_config.json: tokenizer_class is ${quoted(name)}`, {
+  const name = quotedValue(fieldOf(tokenizerConfig, 'tokenizer_class'))
+  throw new NVLMError('MODEL_UNSUPPORTED', `tokenizer_config.json: tokenizer_class is ${name}`, {
     hint: 'Supported is Qwen2Tokenizer, or a tokenizer.json with the same rules.',
   })
 }
@@ -145,7 +145,7 @@ function requireSupported(tokenizerConfig: unknown): void {
   ] as const) {
     const value = fieldOf(tokenizerConfig, name) ?? expected
     if (value === expected) continue
-    throw new NVLMError('MODEL_UNSUPPORTED', `tokenizer_config.json: ${name} is ${quoted(String(value))}`, {
+    throw new NVLMError('MODEL_UNSUPPORTED', `tokenizer_config.json: ${name} is ${quotedValue(value)}`, {
       hint: `Supported is ${String(expected)}.`,
     })
   }

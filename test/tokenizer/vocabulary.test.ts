@@ -21,6 +21,13 @@ function withDecoder(entries: Readonly<Record<string, unknown>>): TokenizerFiles
   return { ...pair, tokenizerConfig: { ...config, added_tokens_decoder: entries } }
 }
 
+/** An object as `parseJson` gives it, without `toString`. */
+const bare = Object.create(null)
+
+function manyTokens(count: number): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [456 + i, { content: `<${i}>` }]))
+}
+
 function without(object: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, unknown>> {
   const { [name]: _, ...rest } = object
   return rest
@@ -49,6 +56,23 @@ describe('broken files are named', () => {
     ],
     ['merges are no list', editJson(['model', 'merges'], 'a b'), 'tokenizer.json: model.merges'],
     ['a merge is no pair', editJson(['model', 'merges'], [['a', 'b', 'c']]), 'tokenizer.json: merge 0'],
+    ['an id is an object', { ...pair, vocab: { ...vocab, a: bare } }, 'vocab.json: id of token "a" is "{}"'],
+    [
+      'an added id is an object',
+      { ...pair, tokenizerConfig: {}, addedTokens: { '<a>': bare } },
+      'with id "{}"',
+    ],
+    [
+      'an added token has 1001 characters',
+      withDecoder({ 456: { content: 'a'.repeat(1001) } }),
+      'has 1001 characters, at most 1000',
+    ],
+    ['there are 4097 added tokens', withDecoder(manyTokens(4097)), 'more than 4096 added tokens'],
+    [
+      'there are more added tokens than arguments of a call',
+      withDecoder(manyTokens(200_000)),
+      'more than 4096 added tokens',
+    ],
     ['there are no tokens', editJson(['model', 'vocab'], undefined), 'tokenizer.json: expected an object'],
   ]
   test.each(cases)('%s', (_, files, message) => {
@@ -74,6 +98,12 @@ describe('other kinds of tokenizer are refused by name', () => {
       { ...pair, tokenizerConfig: { ...config, tokenizer_class: 'GPT2Tokenizer' } },
       '"GPT2Tokenizer"',
     ],
+    [
+      'class that is an object',
+      { ...pair, tokenizerConfig: { ...config, tokenizer_class: bare } },
+      'tokenizer_class is "{}"',
+    ],
+    ['model that is an object', editJson(['model', 'type'], bare), 'model.type is "{}"'],
     ['errors', { ...pair, tokenizerConfig: { ...config, errors: 'ignore' } }, 'errors is "ignore"'],
     [
       'clean-up of spaces',

@@ -1,5 +1,5 @@
 import { damagedFile } from '../../formats/damaged-file.js'
-import { quoted } from '../../formats/file-name.js'
+import { quoted, quotedValue } from '../../formats/file-name.js'
 import type { SentencePiece, SentencePieceModel } from '../../formats/sentencepiece-model.js'
 import { parseMergeList, requireEqual, unsupported } from '../parse-tokenizer-json.js'
 import { MAX_TOKEN_ID } from '../token-id.js'
@@ -87,7 +87,7 @@ function parsePieces(vocab: unknown, unknownToken: unknown): readonly SentencePi
   const pieces: SentencePiece[] = []
   for (const [text, id] of Object.entries(vocab as Readonly<Record<string, unknown>>)) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > MAX_TOKEN_ID) {
-      return damagedFile(`${file}: id of token ${quoted(text)} is ${quoted(String(id))}`)
+      return damagedFile(`${file}: id of token ${quoted(text)} is ${quotedValue(id)}`)
     }
     if (pieces[id] !== undefined)
       return damagedFile(`${file}: id ${id} of token ${quoted(text)} is there twice`)
