@@ -26,7 +26,7 @@ export interface TileCallOptions extends TileOptions {
 export interface ImageTilerOptions extends TileOptions {
   /** Width and height of a tile in pixels: 1 to 2048. Default 448. */
   readonly tileSize?: number | undefined
-  /** Refuse larger pictures before they are decoded. Default 20 MB, 64 megapixels, 256 MB of memory. */
+  /** Refuse larger pictures before they are decoded. Default 20 MB, 64 megapixels, 200 MB of memory. */
   readonly limits?: { readonly [Limit in keyof ImageLimits]?: ImageLimits[Limit] | undefined } | undefined
 }
 
@@ -44,7 +44,7 @@ export interface TileSettings {
 export const DEFAULT_IMAGE_LIMITS: ImageLimits = {
   maxBytes: 20_000_000,
   maxPixels: 64_000_000,
-  maxDecodeBytes: 256_000_000,
+  maxDecodeBytes: 200_000_000,
 }
 
 const DEFAULTS: TileSettings = {

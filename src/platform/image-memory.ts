@@ -1,7 +1,6 @@
 import { NVLMError } from '../core/errors.js'
 import type { EncodedImage, ReadableFormat } from './image-format.js'
 import type { ImageLimits } from './platform.js'
-import { WorkBudget } from './work-budget.js'
 
 /** What is known of a picture before it is decoded. */
 export interface PictureSize {
@@ -11,8 +10,8 @@ export interface PictureSize {
   readonly isTurned: boolean
 }
 
-/** Memory that pictures in work may take together in this process: as much as one may take by default. */
-export const picturesInWork = new WorkBudget(256_000_000)
+/** Memory that the pictures in work of one thread may take together: as much as one may take by default. */
+export const MAX_BYTES_IN_WORK = 200_000_000
 
 /** Bytes of an RGB pixel. */
 const RGB = 3
@@ -59,8 +58,8 @@ const HELD: Readonly<Record<ReadableFormat['decoder'], (bytes: Uint8Array) => nu
   bmp: () => 0,
   png: heldByPng,
   jpeg: heldByJpeg,
-  // the whole picture with alpha, and the same once more or its planes
-  webp: () => 5,
+  // the whole picture with alpha, and its planes or the same once more
+  webp: () => 6,
   // the canvas that frames are drawn on
   gif: () => 4,
 }

@@ -133,7 +133,7 @@ export interface ImageDecoder<Input = unknown> {
   decode(input: Input | OpenedImage, options: DecodeOptions): Promise<RgbImage>
   /**
    * Decode a picture and work on its pixels. Until the work is done, they count against the memory that all pictures of
-   * the process may take; others wait.
+   * the thread may take; others wait.
    *
    * @throws {NVLMError} as `decode`, and what `work` throws
    */

@@ -6,10 +6,20 @@ interface Waiter {
 /** Lets only so much work run at a time; the rest waits in order of arrival. */
 export class WorkBudget {
   #free: number
+  /** Of work that is done, and not reclaimed yet. */
+  #spent = 0
+  #isReclaiming = false
   readonly #waiters: Waiter[] = []
 
-  /** @param capacity - cost that may run at once */
-  constructor(private readonly capacity: number) {
+  /**
+   * @param capacity - cost that may run at once
+   * @param reclaim - makes free what finished work has left behind; called when the next has to wait for it. Without it
+   * a cost is free as soon as its work is done
+   */
+  constructor(
+    private readonly capacity: number,
+    private readonly reclaim?: () => Promise<void>,
+  ) {
     this.#free = capacity
   }
 
@@ -20,7 +30,8 @@ export class WorkBudget {
     try {
       return await work()
     } finally {
-      this.#free += taken
+      if (this.reclaim) this.#spent += taken
+      else this.#free += taken
       this.#admit()
     }
   }
@@ -54,5 +65,18 @@ export class WorkBudget {
       this.#free -= next.cost
       next.start()
     }
+    if (this.#waiters.length > 0) this.#reclaimSpent()
+  }
+
+  #reclaimSpent(): void {
+    if (this.#spent === 0 || this.#isReclaiming || this.reclaim === undefined) return
+    const reclaimed = this.#spent
+    this.#isReclaiming = true
+    void this.reclaim().finally(() => {
+      this.#isReclaiming = false
+      this.#spent -= reclaimed
+      this.#free += reclaimed
+      this.#admit()
+    })
   }
 }

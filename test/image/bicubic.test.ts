@@ -7,7 +7,7 @@ import { goldenImage, goldenRows, sha256 } from './golden.js'
 
 const official = {
   applyExif: false,
-  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 },
+  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 },
 }
 const side = fc.integer({ min: 1, max: 40 })
 

@@ -5,7 +5,7 @@ import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import type { RgbImage } from '../../src/platform/platform.js'
 import { goldenImage, goldenRows, sha256 } from '../image/golden.js'
 
-const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 }
+const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 }
 const official = { applyExif: false, limits }
 
 interface GoldenRow {

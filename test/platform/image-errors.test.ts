@@ -9,7 +9,7 @@ import { goldenImage } from '../image/golden.js'
 
 const options = {
   applyExif: true,
-  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 },
+  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 },
 }
 const folder = mkdtempSync(join(tmpdir(), 'nvlm-image-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -163,7 +163,7 @@ describe('a picture that is too large is refused by its header', () => {
   })
 
   test('by its bytes, before it is read', async () => {
-    const limits = { maxBytes: 100, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 }
+    const limits = { maxBytes: 100, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 }
     const path = write('large.png', readFileSync(goldenImage('mode_rgba.png')))
     const tooLarge = {
       code: 'IMAGE_TOO_LARGE',

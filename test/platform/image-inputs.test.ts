@@ -9,7 +9,7 @@ import { goldenImage, goldenRows, sha256 } from '../image/golden.js'
 
 const options = {
   applyExif: false,
-  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 },
+  limits: { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 },
 }
 const url = goldenImage('mode_rgba.png')
 const file = readFileSync(url)

@@ -44,3 +44,17 @@ test('an aborted waiter leaves the queue and lets those behind it go on', async 
   finish()
   await first
 })
+
+test('what finished work leaves behind is reclaimed when the next needs its room, and not before', async () => {
+  const events: string[] = []
+  const budget = new WorkBudget(3, async () => {
+    await new Promise(resolve => setImmediate(resolve))
+    events.push('reclaimed')
+  })
+  const work = (name: string, cost: number) => budget.run(cost, async () => void events.push(name))
+  await work('a', 1)
+  await work('b', 2)
+  expect(events).toEqual(['a', 'b'])
+  await Promise.all([work('c', 3), work('d', 1), work('e', 2)])
+  expect(events).toEqual(['a', 'b', 'reclaimed', 'c', 'reclaimed', 'd', 'e'])
+})

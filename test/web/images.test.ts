@@ -12,7 +12,7 @@ import type { PictureKind } from './page-calls.js'
 import { prepareModels } from './prepare-models.js'
 import { startBench, type TestPage, type WebBench } from './test-page.js'
 
-const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 256_000_000 }
+const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 }
 const golden = fileURLToPath(new URL('../golden/tiler/images', import.meta.url))
 let made: string
 let models: string

@@ -5,13 +5,17 @@ import { damagedImage, requireImageFormat, type SniffedFormat } from '../image-f
 import { withoutTransparency } from '../image-gif.js'
 import type { ImageInput, OpenedImage, SharpLike } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
-import { checkDecodeBytes, decodeBytes, picturesInWork } from '../image-memory.js'
+import { checkDecodeBytes, decodeBytes, MAX_BYTES_IN_WORK } from '../image-memory.js'
 import { rgbFromPixels } from '../image-pixels.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
+import { WorkBudget } from '../work-budget.js'
+import { collectGarbage } from './collect-garbage.js'
 import { rgbFromCmyk, rgbFromGrey16 } from './image-channels.js'
 import { type ImageSource, openImageSource } from './image-source.js'
 
 type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
+
+const picturesInWork = new WorkBudget(MAX_BYTES_IN_WORK, collectGarbage)
 
 /**
  * Decodes pictures with sharp (libvips) to what Pillow's `convert('RGB')` gives: alpha and colour profiles are

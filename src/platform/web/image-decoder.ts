@@ -4,15 +4,18 @@ import { damagedImage, type EncodedImage, type ReadableFormat, requireImageForma
 import { withoutTransparency } from '../image-gif.js'
 import type { ImageInput, OpenedImage } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
-import { checkDecodeBytes, decodeBytes, picturesInWork } from '../image-memory.js'
+import { checkDecodeBytes, decodeBytes, MAX_BYTES_IN_WORK } from '../image-memory.js'
 import { rgbFromPixels } from '../image-pixels.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
+import { WorkBudget } from '../work-budget.js'
 import { browser } from './browser.js'
 import { AS_STORED } from './drawn-image.js'
 import { type ImageHeader, parseImageHeader } from './image-header.js'
 import { openImageSource } from './image-source.js'
 import { readBitmap } from './read-back.js'
 import { turnImage } from './turn-image.js'
+
+const picturesInWork = new WorkBudget(MAX_BYTES_IN_WORK)
 
 /**
  * Decodes pictures with the browser to the same pixels as in Node: alpha and colour profiles are dropped, of an animation

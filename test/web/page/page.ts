@@ -117,7 +117,7 @@ const calls: PageCalls = {
   tokenize: async (url, text) => (await Tokenizer.load(url)).encode(text),
 
   async decode(picture, { applyExif, maxBytes = 20_000_000, maxPixels = 64_000_000 }) {
-    const options = { applyExif, limits: { maxBytes, maxPixels, maxDecodeBytes: 256_000_000 } }
+    const options = { applyExif, limits: { maxBytes, maxPixels, maxDecodeBytes: 200_000_000 } }
     const { width, height, data } = await webImageDecoder.decode(await makePicture(picture), options)
     return { width, height, sha256: await sha256Hex(new Uint8Array(data)) }
   },
