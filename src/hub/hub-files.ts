@@ -62,8 +62,8 @@ export function hubFiles(
 
 function describe(file: RepoFile | 'folder' | undefined): FileInfo | undefined {
   if (file === undefined) return undefined
-  if (file === 'folder') return { kind: 'directory', size: 0, modified: 0 }
-  return { kind: 'file', size: file.blob.size, modified: 0 }
+  if (file === 'folder') return { kind: 'directory', size: 0, modified: 0, numNames: 1 }
+  return { kind: 'file', size: file.blob.size, modified: 0, numNames: 1 }
 }
 
 function openRemote(

@@ -16,6 +16,8 @@ export interface FileInfo {
   readonly size: number
   /** When the content was last changed, in milliseconds since 1970. */
   readonly modified: number
+  /** Names that the file has: with more than one, it may also lie elsewhere. */
+  readonly numNames: number
 }
 
 /** What watches over the hashing of a file. */

@@ -1,5 +1,6 @@
 import { NVLMError } from '../core/errors.js'
 import type { Files } from '../platform/platform.js'
+import { requireListedWeights, requireOwnFile } from './contained-weights.js'
 import { isManifestWhole, MANIFEST_NAME, type Manifest, parseManifest } from './manifest.js'
 import { readModelConfig } from './read-model-config.js'
 import type { BatchGraphs, RunnableModel } from './runnable-model.js'
@@ -47,6 +48,9 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
     decoder: await readChecked(files, folder, decoder),
     crossKeys: crossKeys && (await readChecked(files, folder, crossKeys)),
   }
+  const { checkpoint, data } = manifest
+  const names = checkpoint ? checkpoint.files.map(file => file.location) : data.map(({ file }) => file)
+  requireListedWeights(folder, graphs, new Set(names))
   const weights = await findWeights(files, folder, manifest)
   const batchGraphs = manifest.batchGraphs && readBatchGraphs(files, folder, manifest.batchGraphs)
   return { folder, config, graphs, batchGraphs, isPrepared: true, dtypes: manifest.dtype, ...weights }
@@ -88,6 +92,7 @@ async function findWeights(
   for (const { file, bytes } of data) {
     const path = files.join(folder, file)
     const info = await files.stat(path)
+    if (info !== undefined) await requireOwnFile(files, folder, file)
     if (info?.size === bytes) continue
     const code = info === undefined ? 'MODEL_NOT_FOUND' : 'MODEL_INVALID'
     const problem =

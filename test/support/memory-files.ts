@@ -19,9 +19,9 @@ export class MemoryFiles implements Files {
 
   async stat(path: string): Promise<FileInfo | undefined> {
     const file = this.stored.get(path)
-    if (file) return { kind: 'file', size: file.size ?? file.bytes.length, modified: 0 }
+    if (file) return { kind: 'file', size: file.size ?? file.bytes.length, modified: 0, numNames: 1 }
     const isFolder = [...this.stored.keys()].some(name => name.startsWith(`${path}/`))
-    return isFolder ? { kind: 'directory', size: 0, modified: 0 } : undefined
+    return isFolder ? { kind: 'directory', size: 0, modified: 0, numNames: 1 } : undefined
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array> {

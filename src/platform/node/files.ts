@@ -27,7 +27,7 @@ async function statFile(path: string): Promise<FileInfo | undefined> {
   try {
     const info = await stat(path)
     const kind = info.isFile() ? 'file' : info.isDirectory() ? 'directory' : 'other'
-    return { kind, size: info.size, modified: info.mtimeMs }
+    return { kind, size: info.size, modified: info.mtimeMs, numNames: info.nlink }
   } catch (cause) {
     return isMissing(cause) ? undefined : fail(path, cause)
   }

@@ -27,7 +27,7 @@ export class BlobFiles implements Files {
 
   async stat(path: string): Promise<FileInfo | undefined> {
     const blob = this.blobs.get(path)
-    return blob && { kind: 'file', size: blob.size, modified: 0 }
+    return blob && { kind: 'file', size: blob.size, modified: 0, numNames: 1 }
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array> {
