@@ -1,3 +1,5 @@
+import type { Files } from '../platform/platform.js'
+
 /** What a model's card says about its licence. */
 export interface ModelLicense {
   /** As the card writes it, such as `cc-by-nc-4.0`, `apache-2.0` or `other`. */
@@ -35,6 +37,14 @@ export function parseLicense(card: string): ModelLicense | undefined {
     ...(link && { link }),
     isNonCommercial: NON_COMMERCIAL.test(`${id} ${name ?? ''}`),
   }
+}
+
+/** The licence that the card in a model folder names; undefined if it has no card, or the card names none. */
+export async function readLicense(files: Files, folder: string): Promise<ModelLicense | undefined> {
+  const path = files.join(folder, 'README.md')
+  const info = await files.stat(path)
+  if (info?.kind !== 'file' || info.size > MAX_CARD_BYTES) return undefined
+  return parseLicense(new TextDecoder().decode(await files.read(path, MAX_CARD_BYTES)))
 }
 
 /** The licence in one line. */

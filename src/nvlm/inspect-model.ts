@@ -1,18 +1,17 @@
 import type { Device } from '../backend/backend.js'
 import type { CrossAttentionPlacement } from '../graph/towers/cross-attention-config.js'
 import { modelIdOfPath } from '../hub/hub-name.js'
-import type { ModelLicense } from '../hub/model-card.js'
+import { type ModelLicense, readLicense } from '../hub/model-card.js'
 import { type Fusion, numCrossTiles } from '../models/fusion.js'
 import type { ModelConfig } from '../models/model-definition.js'
 import { crossBytes } from '../models/prompt-cost.js'
 import type { Files } from '../platform/platform.js'
 import { readCheckpoint } from '../prepare/build-model.js'
 import { isPreparedFolder } from '../prepare/open-model.js'
-import { openPrepared } from '../prepare/prepared-model.js'
+import { openPrepared, readManifest } from '../prepare/prepared-model.js'
 import { type DtypeOption, dtypePresets, parseDtype, type StageDtypes } from '../prepare/stage-dtypes.js'
 import { type DeviceFit, describeDevices } from './device-fit.js'
 import { type ModelNeeds, modelNeeds, requireFit } from './model-needs.js'
-import { readLicense } from './resolve-model.js'
 
 /** What a model holds; found without reading weights. */
 export interface ModelInspection {
@@ -65,7 +64,7 @@ export interface ModelInspection {
   readonly needs?: readonly ModelNeeds[] | undefined
   /** Where it can run, and why not. */
   readonly devices: readonly DeviceFit[]
-  /** What the model card says; absent without a card. */
+  /** What the model card says, kept by a prepared folder; absent without a card. */
   readonly license?: ModelLicense | undefined
   /** Of a model that was given by its name on the hub: bytes that loading needs, and those that are in the cache. */
   readonly download?:
@@ -100,15 +99,16 @@ export async function inspectModel(
 ): Promise<ModelInspection> {
   const dtypes = options.dtype === undefined ? Object.values(dtypePresets) : [parseDtype(options.dtype)]
   const { contextLength = DEFAULT_CONTEXT_LENGTH, memoryBytes = Number.POSITIVE_INFINITY } = options
-  const license = await readLicense(files, folder)
   const id = modelIdOfPath(files.resolve(folder))
   if (await isPreparedFolder(files, folder)) {
     const model = await openPrepared(files, folder)
+    const { license } = await readManifest(files, folder)
     const described = describeModel(model.config, model.weightBytes)
     const fits = describeDevices(devices, [], memoryBytes)
     return { id, kind: 'prepared', ...described, dtype: model.dtypes, devices: fits, license }
   }
   const model = await readCheckpoint(files, folder, { readsWeights: false })
+  const license = await readLicense(files, folder)
   const described = describeModel(model.config, model.checkpoint.totalBytes)
   const sequence = {
     cacheBytesPerToken: described.cacheBytesPerToken,

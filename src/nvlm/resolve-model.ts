@@ -2,7 +2,7 @@ import { NVLMError } from '../core/errors.js'
 import type { DownloadProgress } from '../hub/download-progress.js'
 import { type ComingDownload, ensureModel } from '../hub/ensure-model.js'
 import { type HubName, isHubName } from '../hub/hub-name.js'
-import { describeLicense, MAX_CARD_BYTES, type ModelLicense, parseLicense } from '../hub/model-card.js'
+import { describeLicense, type ModelLicense, readLicense } from '../hub/model-card.js'
 import type { Selection } from '../hub/select-files.js'
 import type { HubPlatform } from '../platform/hub-platform.js'
 import type { Files } from '../platform/platform.js'
@@ -70,14 +70,6 @@ export async function resolveModel(
     },
   })
   return folder
-}
-
-/** The licence that the card in a model folder names; undefined if it has no card, or the card names none. */
-export async function readLicense(files: Files, folder: string): Promise<ModelLicense | undefined> {
-  const path = files.join(folder, 'README.md')
-  const info = await files.stat(path)
-  if (info?.kind !== 'file' || info.size > MAX_CARD_BYTES) return undefined
-  return parseLicense(new TextDecoder().decode(await files.read(path, MAX_CARD_BYTES)))
 }
 
 function noticeOf(model: string, license: ModelLicense | undefined): LicenseNotice | undefined {

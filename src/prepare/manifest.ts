@@ -24,6 +24,15 @@ const manifestSchema = z.strictObject({
   version: z.literal(FORMAT_VERSION),
   /** Name of the model definition that built the graphs. */
   family: z.string(),
+  /** What the card of the checkpoint says of its licence; absent if it has no card, or the card names none. */
+  license: z
+    .strictObject({
+      id: z.string(),
+      name: z.string().optional(),
+      link: z.string().optional(),
+      isNonCommercial: z.boolean(),
+    })
+    .optional(),
   /** What the weights are stored as. */
   dtype: stageDtypesSchema,
   /** How weights were rounded to blocks, and what MatMulNBits rounds its input to. */

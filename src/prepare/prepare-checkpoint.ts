@@ -1,5 +1,6 @@
 import { NVLMError } from '../core/errors.js'
 import { baseName } from '../formats/file-name.js'
+import { readLicense } from '../hub/model-card.js'
 import type { Files, FolderPublisher, FolderWriter } from '../platform/platform.js'
 import { BATCH_SLOTS } from './batch-slots.js'
 import { type BuiltModel, buildInPlace, type CheckpointModel, readCheckpoint } from './build-model.js'
@@ -124,8 +125,10 @@ async function writeFolder(
       copies.push(await write(name, await files.read(path, MAX_COPIED_BYTES)))
   }
   const blocks = { rounding: options.rounding, activations: options.activations }
+  const license = await readLicense(files, folder)
   return {
     ...{ ...manifestHeader, family: config.family },
+    ...(license && { license }),
     ...(config.vision && { fusion: config.vision.fusion }),
     ...{ blocks, graphs: written as Manifest['graphs'], copies },
     ...(batchGraphs && { batchGraphs: batches }),

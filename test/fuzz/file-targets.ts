@@ -64,7 +64,7 @@ const BUILD_MS = 250
 /** What config.json decides, as far as it is known without weights: graphs, needs, layout. */
 async function readModel(folder: CheckpointFolder, files: MemoryFiles): Promise<void> {
   const model = await readCheckpoint(files, folder.path, { readsWeights: false })
-  modelNeeds(model, [dtypePresets.q4], { cacheBytesPerToken: 1, contextLength: 1 })
+  modelNeeds(model, [dtypePresets.q4], { cacheBytesPerToken: 1, contextLength: 1, pictureBytes: 0 })
   await buildInPlace(files, model)
 }
 

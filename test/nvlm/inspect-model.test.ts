@@ -1,6 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { inspectModel } from '../../src/nvlm/inspect-model.js'
+import { nodeFiles } from '../../src/platform/node/files.js'
+import { nodeFolderPublisher } from '../../src/platform/node/folder-publisher.js'
+import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
 import { fusionFolder } from '../support/fusion-golden.js'
 import { checkpointFolder } from '../support/official-golden.js'
 import { watchedFiles } from '../support/watched-files.js'
@@ -13,6 +18,22 @@ test('inspecting reads the header of the weights and not one byte of them', asyn
   expect(vision).toBeDefined()
   const headerBytes = Number(readFileSync(`${folder}/model.safetensors`).readBigUInt64LE(0))
   expect(files.counts).toMatchObject({ numBytesRead: 8 + headerBytes, numOpen: 0 })
+})
+
+test('a prepared folder keeps the licence that the card of its checkpoint names', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'nvlm-license-'))
+  try {
+    const checkpoint = join(root, 'checkpoint')
+    cpSync(checkpointFolder('qwen2-tiny-tied-fp32'), checkpoint, { recursive: true })
+    writeFileSync(join(checkpoint, 'README.md'), '---\nlicense: cc-by-nc-4.0\n---\n# A model\n')
+    const out = join(root, 'prepared')
+    await prepareCheckpoint(nodeFiles, nodeFolderPublisher, checkpoint, { out })
+    const license = { id: 'cc-by-nc-4.0', isNonCommercial: true }
+    expect(await inspectModel(nodeFiles, checkpoint)).toMatchObject({ kind: 'checkpoint', license })
+    expect(await inspectModel(nodeFiles, out)).toMatchObject({ kind: 'prepared', license })
+  } finally {
+    rmSync(root, { recursive: true })
+  }
 })
 
 test('inspecting says of each device whether it can run the model, and why not', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { onnxruntimeNodeBackend } from '../../src/backend/node/onnxruntime-node-backend.js'
+import { inspectModel } from '../../src/nvlm/inspect-model.js'
 import { loadStages } from '../../src/nvlm/load-stages.js'
 import { nodeFiles } from '../../src/platform/node/files.js'
 import { nodeFolderPublisher } from '../../src/platform/node/folder-publisher.js'
@@ -123,6 +124,16 @@ describe.each([
     const expected = await logitsOf(floats)
     expect(maxAbsDiff(await logitsOf(out), expected)).toBeLessThanOrEqual(2e-4)
     expect(Math.max(...expected.map(Math.abs))).toBeGreaterThan(1)
+  })
+
+  test('is inspected before it is prepared, and needs what a conversion of it takes', async () => {
+    const { kind, needs } = await inspectModel(nodeFiles, folder)
+    expect(kind).toBe('checkpoint')
+    expect(needs!.length).toBeGreaterThan(0)
+    const q4 = needs!.find(({ dtype }) => dtype === 'q4')!
+    const out = join(root, `${name}-q4`)
+    const { data } = await prepareCheckpoint(nodeFiles, nodeFolderPublisher, folder, { out, dtype: 'q4' })
+    expect(q4.diskBytes).toBe(data.reduce((sum, { bytes }) => sum + bytes, 0))
   })
 
   test('asks to be prepared before it is loaded', async () => {
