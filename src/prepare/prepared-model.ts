@@ -49,10 +49,10 @@ export async function openPrepared(files: Files, folder: string): Promise<Runnab
     crossKeys: crossKeys && (await readChecked(files, folder, crossKeys)),
   }
   const { checkpoint, data } = manifest
-  const names = checkpoint ? checkpoint.files.map(file => file.location) : data.map(({ file }) => file)
-  requireListedWeights(folder, graphs, new Set(names))
+  const names = new Set(checkpoint?.files.map(file => file.location) ?? data.map(({ file }) => file))
+  requireListedWeights(folder, graphs, names)
   const weights = await findWeights(files, folder, manifest)
-  const batchGraphs = manifest.batchGraphs && readBatchGraphs(files, folder, manifest.batchGraphs)
+  const batchGraphs = manifest.batchGraphs && readBatchGraphs(files, folder, manifest.batchGraphs, names)
   return { folder, config, graphs, batchGraphs, isPrepared: true, dtypes: manifest.dtype, ...weights }
 }
 
@@ -60,10 +60,15 @@ function readBatchGraphs(
   files: Files,
   folder: string,
   parts: NonNullable<Manifest['batchGraphs']>,
+  names: ReadonlySet<string>,
 ): BatchGraphs | undefined {
   return async numSlots => {
     const part = parts.find(({ slots }) => slots === numSlots)
-    if (part) return readChecked(files, folder, part)
+    if (part) {
+      const decoder = await readChecked(files, folder, part)
+      requireListedWeights(folder, { decoder }, names)
+      return decoder
+    }
     throw new NVLMError(
       'MODEL_INVALID',
       `${files.join(folder, MANIFEST_NAME)}: has no graph of ${numSlots} slots`,
