@@ -25,7 +25,7 @@ function web(handle) {
     const headers = new Headers(
       Object.entries(req.headersDistinct).map(([name, values]) => [name, `${values}`]),
     )
-    const body = Buffer.isBuffer(req.body) ? req.body : undefined
+    const body = Buffer.isBuffer(req.body) ? req.body : null
     const url = new URL(req.originalUrl, 'http://localhost')
     const answer = await handle(new Request(url, { method: req.method, headers, body, signal: left.signal }))
     res.status(answer.status).setHeaders(answer.headers)
