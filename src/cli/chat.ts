@@ -90,17 +90,24 @@ async function talk(conversation: Conversation, args: Args, command: CommandCont
 }
 
 async function answerLines(prompt: LinePrompt, chat: ChatContext): Promise<void> {
-  const { err, isDebug, signal } = chat.command
   for (;;) {
     const said = await prompt.next()
     if (said.kind === 'interrupt') throw new Interrupted()
     if (said.kind === 'end') return
-    try {
-      await prompt.during(stop => takeLine(said.text, chat, { stop, hasSummary: true }))
-    } catch (error) {
-      if (signal.aborted || !isPassing(error)) throw error
-      reportError(error, err, '/help lists the commands.', isDebug)
-    }
+    await prompt.during(stop => answerLine(said.text, { ...chat, stop }))
+  }
+}
+
+/** Do what a line says; what goes wrong is said, and the talk goes on if it can. */
+async function answerLine(line: string, chat: ChatContext): Promise<void> {
+  const { err, isDebug, signal } = chat.command
+  try {
+    await takeLine(line, chat, { hasSummary: true })
+  } catch (error) {
+    if (signal.aborted) throw error
+    if (chat.stop?.aborted && error === chat.stop.reason) return say(chat.notes, 'stopped')
+    if (!isPassing(error)) throw error
+    reportError(error, err, '/help lists the commands.', isDebug)
   }
 }
 

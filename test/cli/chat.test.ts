@@ -149,8 +149,16 @@ describe('nvlm chat without a terminal', () => {
 })
 
 /** A person at a terminal who types lines, each when the one before is answered. */
-async function talk(lines: readonly string[], { api = new FakeApi(), argv = [] as readonly string[] } = {}) {
+async function talk(
+  lines: readonly string[],
+  {
+    api = new FakeApi(),
+    argv = [] as readonly string[],
+    onStart = (_type: (keys: string) => void) => {},
+  } = {},
+) {
   const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} })
+  onStart(keys => stdin.write(keys))
   const [out, err] = [new FakeOutput(true), new FakeOutput(true)]
   const waiting = [...lines]
   out.write = text => {
@@ -201,6 +209,25 @@ describe('nvlm chat in a terminal', () => {
     expect(out).not.toContain('\u001b]')
     expect(out).not.toContain('\u0007')
     expect(out).not.toContain('\u009b')
+  })
+
+  test('Ctrl-C stops a picture that is slow to come, and the talk goes on', async () => {
+    let press = (_keys: string): void => {}
+    class SlowApi extends FakeApi {
+      override openPicture(_: string, signal: AbortSignal): Promise<never> {
+        setImmediate(() => press('\u0003'))
+        return new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+    }
+    const { code, out, api } = await talk(['/image https://example.org/a.png\r', 'Hi\r'], {
+      api: new SlowApi(),
+      onStart: type => {
+        press = type
+      },
+    })
+    expect(code).toBe(0)
+    expect(out).toContain('stopped\n')
+    expect(api.questions.map(({ prompt }) => prompt)).toEqual(['Hi'])
   })
 
   test('Ctrl-C clears a line, then warns, then leaves with 130', async () => {

@@ -100,7 +100,7 @@ export class FakeApi implements CliApi {
     return fakeTiles(2, 1, options.tileSize ?? 32)
   }
 
-  async openPicture(source: string): Promise<Picture> {
+  async openPicture(source: string, _signal: AbortSignal): Promise<Picture> {
     if (source.includes('missing')) throw new NVLMError('IMAGE_INPUT', `${source}: does not exist`)
     this.jobs.push({ openPicture: source })
     const pixels = { width: 4, height: 2, data: new Uint8Array(4 * 2 * 3).fill(128) }

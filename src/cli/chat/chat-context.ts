@@ -12,12 +12,14 @@ export interface ChatContext {
   /** Where what is no answer goes: to the screen, or beside the answers. */
   readonly notes: Output
   readonly graphics: Graphics | undefined
+  /** Ends what is being done, and not the chat: an answer is kept as far as it came. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** Read a picture for the next question, and show it. @throws {NVLMError} IMAGE_* */
 export async function attachPicture(source: string, chat: ChatContext): Promise<void> {
   const { api, signal } = chat.command
-  const picture = await api.openPicture(source, signal)
+  const picture = await api.openPicture(source, chat.stop ? AbortSignal.any([signal, chat.stop]) : signal)
   chat.conversation.pictures.push(picture)
   await showPicture(picture, chat)
 }

@@ -7,8 +7,6 @@ import { findCommand } from './slash-commands.js'
 
 /** How an answer is shown. */
 export interface TakeLineOptions {
-  /** Ends the answer; the turn is kept as far as it came. */
-  readonly stop?: AbortSignal | undefined
   /** Say tokens and speed below it. */
   readonly hasSummary: boolean
 }
@@ -34,8 +32,8 @@ export async function takeLine(line: string, chat: ChatContext, options: TakeLin
 
 async function ask(
   question: string,
-  { conversation, command, notes }: ChatContext,
-  { stop, hasSummary }: TakeLineOptions,
+  { conversation, command, notes, stop }: ChatContext,
+  { hasSummary }: TakeLineOptions,
 ): Promise<void> {
   const result = await conversation.ask(question, command.signal, answer =>
     streamAnswer(answer, command, stop),
