@@ -3,34 +3,33 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { numCrossTiles } from '../../src/models/fusion.js'
-import { parseModelConfig } from '../../src/models/model-list.js'
+import type { ModelConfig } from '../../src/models/model-definition.js'
 import { type PromptCost, promptCost } from '../../src/models/prompt-cost.js'
+import { modelNeeds } from '../../src/nvlm/model-needs.js'
+import { planModel } from '../../src/prepare/plan-model.js'
+import { dtypePresets } from '../../src/prepare/stage-dtypes.js'
 import type { ContentPart } from '../../src/tokenizer/messages.js'
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js'
-import { nvlm72B, nvlmConfig } from '../support/nvlm-d-72b.js'
+import { type FusionName, fusionConfig72B, fusionModel72B } from '../support/fusion-72b.js'
 import { realPair } from '../tokenizer/golden-files.js'
 
-const names = ['D', 'X', 'H'] as const
-type Name = (typeof names)[number]
+const names = ['D', 'X', 'H'] as const satisfies readonly FusionName[]
 const models = Object.fromEntries(
   names.map(name => {
-    const config = parseModelConfig({
-      config: { ...nvlmConfig(nvlm72B), model_type: `NVLM_${name}` },
-      source: 'config.json',
-    })
+    const config = fusionConfig72B(name)
     return [name, { config, tokenizer: Tokenizer.fromFiles(realPair, config.promptFormat) }]
   }),
-) as Record<Name, { config: ReturnType<typeof parseModelConfig>; tokenizer: Tokenizer }>
+) as Record<FusionName, { config: ModelConfig; tokenizer: Tokenizer }>
 
 interface Row extends PromptCost {
-  readonly name: Name
+  readonly name: FusionName
   readonly numTiles: number
   readonly numTokens: number
   readonly numCrossRows: number
 }
 
 /** The official example question about a picture of so many tiles, thumbnail included, at the size of the 72B model. */
-function costOf(name: Name, numTiles: number): Row {
+function costOf(name: FusionName, numTiles: number): Row {
   const { config, tokenizer } = models[name]
   const content: ContentPart[] = [
     { type: 'image', image: undefined },
@@ -104,7 +103,44 @@ describe('a prompt at the size of the 72B model', () => {
   })
 })
 
+describe('a checkpoint at the size of the 72B model', () => {
+  test.each(names)('of NVLM-%s has a use for every tensor in its graphs', name => {
+    const model = fusionModel72B(name)
+    const { steps, dataFiles, graphs } = planModel(model, dtypePresets.q4, { blockInput: 'int8' })
+    const used = new Set(steps.map(({ tensor }) => tensor.name))
+    expect([...model.checkpoint.tensors.keys()].filter(tensor => !used.has(tensor))).toEqual([])
+    expect(dataFiles.every(({ bytes }) => bytes <= 2_000_000_000)).toBe(true)
+    expect(graphs.crossKeys === undefined).toBe(name === 'D')
+  })
+
+  test('has ten layers of two square matrices, keys and values more, and in X a smaller projector', () => {
+    const [d, x, h] = names.map(name => fusionModel72B(name).checkpoint.totalBytes / 2)
+    const cross = 10 * (2 * 8192 * 8192 + 2 * 8192 * 1024 + 8192 + 1)
+    expect(h! - d!).toBe(cross)
+    expect(x! - h!).toBe(12_800 * 8192 - (12_800 * 29_568 + 29_568 * 8192))
+  })
+})
+
 const tiles = [1, 3, 4, 5, 6, 7]
+const CONTEXT_LENGTH = 4096
+
+function sizeTable(): string {
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+  const rows = names.map(name => {
+    const model = fusionModel72B(name)
+    const { cacheBytes, crossBytes } = costOf(name, 7)
+    const cacheBytesPerToken = cacheBytes / costOf(name, 7).numTokens
+    const sequence = { cacheBytesPerToken, contextLength: CONTEXT_LENGTH, pictureBytes: crossBytes }
+    const needs = modelNeeds(model, [dtypePresets.bf16, dtypePresets.q4], sequence)
+    const cells = needs.flatMap(one => [one.diskBytes, one.memoryBytes].map(gigabytes))
+    return `| NVLM-${name} | ${model.config.decoder.crossAttention?.layers.length ?? 0} | ${cells.join(' | ')} |`
+  })
+  return [
+    '| | cross-attention layers | bf16 on disk | in memory | q4 on disk | in memory |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+  ].join('\n')
+}
 
 function table(): string {
   const teraflops = (flops: number) => (flops / 1e12).toFixed(1)
@@ -132,15 +168,16 @@ function table(): string {
   ].join('\n')
 }
 
-test('the table of docs/fusion.md is what the code computes', () => {
-  const path = join(
-    fileURLToPath(new URL('../../', import.meta.url)),
-    process.env.NVLM_FUSION_TABLE ?? 'docs/fusion.md',
-  )
+test.each([
+  ['cost', table],
+  ['sizes', sizeTable],
+])('the %s in docs/fusion.md are what the code computes', (name, compute) => {
+  const page = process.env.NVLM_FUSION_TABLE ?? 'docs/fusion.md'
+  const path = join(fileURLToPath(new URL('../../', import.meta.url)), page)
   const text = readFileSync(path, 'utf8')
-  const [start, end] = ['<!-- cost -->\n', '\n<!-- /cost -->']
+  const [start, end] = [`<!-- ${name} -->\n`, `\n<!-- /${name} -->`]
   const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)]
   expect(to).toBeGreaterThan(from - start.length)
-  if (process.env.NVLM_FUSION_TABLE) writeFileSync(path, text.slice(0, from) + table() + text.slice(to))
-  else expect(text.slice(from, to)).toBe(table())
+  if (process.env.NVLM_FUSION_TABLE) writeFileSync(path, text.slice(0, from) + compute() + text.slice(to))
+  else expect(text.slice(from, to)).toBe(compute())
 })
