@@ -11,8 +11,7 @@ export type AnswerCheck = (text: string, finishReason: FinishReason) => void
  * @throws {NVLMError} SCHEMA_UNSUPPORTED, INVALID_OPTION for a format that can't be checked, as in this process
  */
 export async function createAnswerCheck(format: AnswerFormat | undefined): Promise<AnswerCheck> {
-  // calls of tools are checked one by one, by whoever runs the tools
-  if (format === undefined || format.type === 'tool-call') return () => {}
+  if (format === undefined) return () => {}
   const fits = await fitTest(format)
   return (text, finishReason) => {
     if (fits(text)) return
@@ -32,9 +31,9 @@ export async function createAnswerCheck(format: AnswerFormat | undefined): Promi
   }
 }
 
-async function fitTest(
-  format: Exclude<AnswerFormat, { type: 'tool-call' }>,
-): Promise<(text: string) => boolean> {
+async function fitTest(format: AnswerFormat): Promise<(text: string) => boolean> {
+  // its arguments are checked by whoever runs the tool; here it must be there, and whole
+  if (format.type === 'tool-call') return text => text.trimEnd().endsWith('</tool_call>')
   if (format.type === 'choices') return text => format.choices.includes(text)
   if (format.type === 'regex') {
     const whole = new RegExp(`^(?:${format.source})$`, format.flags)

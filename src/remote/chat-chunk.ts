@@ -28,7 +28,11 @@ const usageSchema = z.object({
   prompt_tokens: z.int().min(0).nullish(),
   completion_tokens: z.int().min(0).nullish(),
   prompt_tokens_details: z
-    .object({ cached_tokens: z.int().min(0).nullish(), image_tokens: z.int().min(0).nullish() })
+    .object({
+      cached_tokens: z.int().min(0).nullish(),
+      // vLLM's name for the tokens of pictures
+      multimodal_tokens: z.object({ image: z.int().min(0).nullish() }).nullish(),
+    })
     .nullish(),
 })
 

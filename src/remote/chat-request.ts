@@ -72,8 +72,13 @@ function vllmFields({ sampling }: GenerateRequest, { mm_processor_kwargs }: Wire
 
 function toolFields({ tools, format }: GenerateRequest) {
   if (tools === undefined) return {}
-  const definitions = tools.map(tool => ({ type: 'function', function: tool }))
-  const forced = format?.type === 'tool-call' ? format.tools.map(({ name }) => name) : []
+  const held = format?.type === 'tool-call' ? format.tools : []
+  const forced = held.map(({ name }) => name)
+  const definitions = tools.map(tool => {
+    // a call that is held to a schema must be held to what the library of the schema means by it
+    const schema = held.find(({ name }) => name === tool.name)
+    return { type: 'function', function: schema ? { ...tool, parameters: wireSchema(schema) } : tool }
+  })
   const isOne = forced.length === 1 && tools.length > 1
   return {
     tools: definitions,

@@ -132,7 +132,7 @@ export class RemoteAnswer {
     }
     return {
       promptTokens,
-      imageTokens: details?.image_tokens ?? 0,
+      imageTokens: details?.multimodal_tokens?.image ?? 0,
       cachedTokens: details?.cached_tokens ?? 0,
       completionTokens,
       draftTokens: 0,

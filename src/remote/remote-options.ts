@@ -67,7 +67,7 @@ const remoteSchema = z.strictObject(
       [text, z.array(text).min(1, 'expected one URL or more').max(1000, 'expected at most 1000 URLs')],
       'expected a URL or a list of URLs',
     ),
-    apiKey: text.regex(/^[\x21-\x7e]+$/, 'expected ASCII characters without spaces').optional(),
+    apiKey: text.regex(/^[\x20-\x7e]+$/, 'expected printable ASCII characters').optional(),
     model: text.optional(),
     dialect: z.enum(['vllm', 'openai'], 'expected "vllm" or "openai"').optional(),
     headers: z.record(z.string(), z.string(), 'expected an object of texts').optional(),

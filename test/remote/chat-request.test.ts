@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { type GenerateOptions, parseGenerateCall } from '../../src/nvlm/generate-options.js'
 import { chatRequest, requestWarnings } from '../../src/remote/chat-request.js'
 import type { RemoteDialect } from '../../src/remote/remote-options.js'
@@ -85,6 +86,15 @@ describe('the request to vLLM', () => {
       { model: 'm', dialect: 'vllm', messages: [], tiles: { details: [] }, seed: 5 },
     )
   }
+
+  test('closes the objects of a tool that must be called, where its library means them closed', () => {
+    const tools = { a: { parameters: z.object({ b: z.object({ c: z.string() }) }) } }
+    const [tool] = toolBody({ tools, toolChoice: 'required' }).tools as [{ function: { parameters: object } }]
+    expect(tool.function.parameters).toMatchObject({
+      additionalProperties: false,
+      properties: { b: { additionalProperties: false, properties: { c: { type: 'string' } } } },
+    })
+  })
 
   test('has no seed where nothing is drawn', () => {
     expect(bodyOf({ seed: 3 })).not.toHaveProperty('seed')

@@ -44,7 +44,7 @@ describe('a remote model', () => {
       finishReason: 'stop',
       usage: {
         promptTokens: 1810,
-        imageTokens: 0,
+        imageTokens: 1792,
         cachedTokens: 1792,
         completionTokens: 4,
         draftTokens: 0,
@@ -120,6 +120,14 @@ describe('a remote model', () => {
     await expect(nvlm.generate('x', { schema: { type: 'object' } })).rejects.toMatchObject({
       code: 'SCHEMA_MISMATCH',
       message: expect.stringContaining('cut off'),
+    })
+  })
+
+  test('says of a call that was asked for and is not there that it is not', async () => {
+    const { nvlm } = await openRemote(await serveText('I would rather talk.'))
+    const tools = { price: { parameters: z.object({ of: z.string() }) } }
+    await expect(nvlm.generate('x', { tools, toolChoice: 'required' })).rejects.toMatchObject({
+      code: 'SCHEMA_MISMATCH',
     })
   })
 

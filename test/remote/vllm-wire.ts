@@ -10,13 +10,13 @@
 const HEAD =
   '"id":"chatcmpl-9f1c6b0e","object":"chat.completion.chunk","created":1764000000,"model":"nvidia/NVLM-D-72B"'
 
-/** "OPEN DAY" in three steps, the second of two tokens (`--stream-interval`), with usage and cached tokens. */
+/** "OPEN DAY" in three steps, the second of two tokens (`--stream-interval`); usage as with `--enable-prompt-tokens-details`. */
 export const VLLM_TEXT = [
   `{${HEAD},"choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"prompt_token_ids":[151644,8948,198]}`,
   `{${HEAD},"choices":[{"index":0,"delta":{"content":"OP"},"logprobs":null,"finish_reason":null,"token_ids":[3067]}]}`,
   `{${HEAD},"choices":[{"index":0,"delta":{"content":"EN DAY"},"logprobs":null,"finish_reason":null,"token_ids":[965,24337]}]}`,
   `{${HEAD},"choices":[{"index":0,"delta":{"content":""},"logprobs":null,"finish_reason":"stop","stop_reason":null,"token_ids":[151645]}]}`,
-  `{${HEAD},"choices":[],"usage":{"prompt_tokens":1810,"total_tokens":1814,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":1792}}}`,
+  `{${HEAD},"choices":[],"usage":{"prompt_tokens":1810,"total_tokens":1814,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":1792,"multimodal_tokens":{"image":1792}}}}`,
   '[DONE]',
 ]
 
