@@ -4,11 +4,11 @@ import { parseChatRequest } from './chat-request.js'
 
 /** Read a chat completion. @throws {ApiError} 400 or 404 */
 export function parseChatCall(body: unknown, { modelId, maxChoices }: ApiSettings): ApiCall {
-  const { includeUsage, ...call } = parseChatRequest(body, modelId, maxChoices)
+  const { includeUsage, returnTokenIds, ...call } = parseChatRequest(body, modelId, maxChoices)
   return {
     ...call,
-    render: chatCompletion,
-    write: (answering, writer) => writeChatChunks(answering, writer, includeUsage),
+    render: answering => chatCompletion(answering, { returnTokenIds }),
+    write: (answering, writer) => writeChatChunks(answering, writer, { includeUsage, returnTokenIds }),
     errorEvent: error => [error.body],
   }
 }

@@ -1,7 +1,7 @@
 import type { FinishReason } from '../nvlm/engine-client.js'
 import type { TokenLogprob } from '../nvlm/token-logprob.js'
 import type { Answering } from './answering.js'
-import type { Choice, ChoiceRun } from './choice-run.js'
+import type { Choice, ChoiceRun, PieceTokens } from './choice-run.js'
 import type { EventWriter } from './event-stream.js'
 
 /** OpenAI's words. */
@@ -20,8 +20,18 @@ interface Heading {
   readonly model: string
 }
 
+/** What a request wants beside the answer. */
+export interface ChatExtras {
+  readonly includeUsage: boolean
+  /** vLLM's `return_token_ids`. */
+  readonly returnTokenIds: boolean
+}
+
 /** The whole answer as one object. */
-export async function chatCompletion({ runs, modelId }: Answering): Promise<object> {
+export async function chatCompletion(
+  { runs, modelId }: Answering,
+  { returnTokenIds }: Pick<ChatExtras, 'returnTokenIds'>,
+): Promise<object> {
   const choices = await Promise.all(runs.map(run => run.result()))
   return {
     ...heading(modelId),
@@ -36,6 +46,7 @@ export async function chatCompletion({ runs, modelId }: Answering): Promise<obje
       },
       logprobs: choice.logprobs ? logprobsOf(choice.logprobs) : null,
       finish_reason: FINISH_REASONS[choice.finishReason],
+      ...(returnTokenIds && { token_ids: choice.tokenIds }),
     })),
     usage: usageOf(choices),
   }
@@ -45,13 +56,21 @@ export async function chatCompletion({ runs, modelId }: Answering): Promise<obje
 export async function writeChatChunks(
   { runs, modelId, hasLogprobs }: Answering,
   writer: EventWriter,
-  includeUsage: boolean,
+  { includeUsage, returnTokenIds }: ChatExtras,
 ): Promise<void> {
   const head = heading(modelId)
   const chunk = (choices: readonly object[], usage: object | null = null) =>
     writer.write({ ...head, object: 'chat.completion.chunk', choices, ...(includeUsage && { usage }) })
-  const write = (index: number, delta: object, logprobs: readonly TokenLogprob[], reason: string | null) =>
-    chunk([{ index, delta, logprobs: hasLogprobs ? logprobsOf(logprobs) : null, finish_reason: reason }])
+  const write = (index: number, delta: object, { logprobs, tokenIds }: PieceTokens, reason: string | null) =>
+    chunk([
+      {
+        index,
+        delta,
+        logprobs: hasLogprobs ? logprobsOf(logprobs) : null,
+        finish_reason: reason,
+        ...(returnTokenIds && { token_ids: tokenIds }),
+      },
+    ])
   const choices = await Promise.all(
     runs.map((run, index) => writeChoice(run, (...rest) => write(index, ...rest))),
   )
@@ -59,23 +78,25 @@ export async function writeChatChunks(
   await writer.write('[DONE]')
 }
 
+const NO_TOKENS: PieceTokens = { tokenIds: [], logprobs: [] }
+
 async function writeChoice(
   run: ChoiceRun,
-  write: (delta: object, logprobs: readonly TokenLogprob[], reason: string | null) => Promise<void>,
+  write: (delta: object, tokens: PieceTokens, reason: string | null) => Promise<void>,
 ): Promise<Choice> {
-  await write({ role: 'assistant', content: '', refusal: null }, [], null)
+  await write({ role: 'assistant', content: '', refusal: null }, NO_TOKENS, null)
   let written = ''
-  for await (const { text, logprobs } of run.pieces()) {
+  for await (const { text, ...tokens } of run.pieces()) {
     written += text
-    await write({ content: text }, logprobs, null)
+    await write({ content: text }, tokens, null)
   }
   const choice = await run.result()
   const rest = choice.text.startsWith(written) ? choice.text.slice(written.length) : ''
-  if (rest !== '') await write({ content: rest }, [], null)
+  if (rest !== '') await write({ content: rest }, NO_TOKENS, null)
   for (const [index, call] of choice.toolCalls.entries()) {
-    await write({ tool_calls: [{ index, ...call }] }, [], null)
+    await write({ tool_calls: [{ index, ...call }] }, NO_TOKENS, null)
   }
-  await write({}, run.takeLogprobs(), FINISH_REASONS[choice.finishReason])
+  await write({}, run.takeTokens(), FINISH_REASONS[choice.finishReason])
   return choice
 }
 
@@ -86,7 +107,7 @@ function heading(model: string): Heading {
 
 /** Token counts of all choices: the prompt is one, the answers are added up. */
 function usageOf(choices: readonly Choice[]): object {
-  const { promptTokens, cachedTokens } = choices[0]!.usage
+  const { promptTokens, cachedTokens, imageTokens } = choices[0]!.usage
   const sum = (name: 'completionTokens' | 'acceptedDraftTokens') =>
     choices.reduce((total, { usage }) => total + usage[name], 0)
   const completionTokens = sum('completionTokens')
@@ -94,7 +115,8 @@ function usageOf(choices: readonly Choice[]): object {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
+    // the second is vLLM's
+    prompt_tokens_details: { cached_tokens: cachedTokens, multimodal_tokens: { image: imageTokens } },
     completion_tokens_details: {
       reasoning_tokens: 0,
       accepted_prediction_tokens: sum('acceptedDraftTokens'),

@@ -90,7 +90,14 @@ const chatRequest = z.strictObject(
     ),
     tool_choice: toolChoice,
     structured_outputs: structuredOutputs,
-    mm_processor_kwargs: optional(z.strictObject({ max_dynamic_patch: optional(integer(1, 1000)) })),
+    mm_processor_kwargs: optional(
+      z.strictObject({
+        max_dynamic_patch: optional(integer(1, 1000)),
+        min_dynamic_patch: optional(integer(1, 1000)),
+      }),
+    ),
+    /** vLLM's: the ids of the answer's tokens beside its text. */
+    return_token_ids: optional(flag),
     modalities: refused('answers are text', ['text']),
     audio: refused('answers are text'),
     prediction: refused('predicted answers are not used'),
@@ -109,6 +116,7 @@ type ChatRequest = z.output<typeof chatRequest>
 export interface ChatCall {
   readonly isStream: boolean
   readonly includeUsage: boolean
+  readonly returnTokenIds: boolean
   readonly numChoices: number
   readonly tiles: GenerateOptions['tiles']
   /** Bring the pictures, and give what to ask the library. */
@@ -136,6 +144,7 @@ export function parseChatRequest(body: unknown, modelId: string, maxChoices: num
   return {
     isStream: request.stream ?? false,
     includeUsage: request.stream_options?.include_usage ?? false,
+    returnTokenIds: request.return_token_ids ?? false,
     numChoices,
     tiles,
     async plan(openImage) {
@@ -147,8 +156,8 @@ export function parseChatRequest(body: unknown, modelId: string, maxChoices: num
 }
 
 function tilesOf({ mm_processor_kwargs: settings }: ChatRequest): GenerateOptions['tiles'] {
-  const maxTiles = settings?.max_dynamic_patch
-  return maxTiles === undefined ? undefined : { maxTiles }
+  const { max_dynamic_patch: maxTiles, min_dynamic_patch: minTiles } = settings ?? {}
+  return maxTiles === undefined && minTiles === undefined ? undefined : { maxTiles, minTiles }
 }
 
 function samplingOf(request: ChatRequest): GenerateOptions {

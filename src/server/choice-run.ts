@@ -13,14 +13,21 @@ export interface Choice {
   readonly text: string
   readonly finishReason: FinishReason
   readonly toolCalls: readonly ToolCallMessagePart[]
+  readonly tokenIds: readonly number[]
   readonly logprobs: readonly TokenLogprob[] | undefined
   readonly usage: Usage
 }
 
-/** A piece of an answer, with the log-probabilities of the tokens since the piece before. */
-export interface ChoicePiece {
-  readonly text: string
+/** The tokens of an answer since the piece before. */
+export interface PieceTokens {
+  readonly tokenIds: readonly number[]
+  /** One for each, if they were asked for. */
   readonly logprobs: readonly TokenLogprob[]
+}
+
+/** A piece of an answer. */
+export interface ChoicePiece extends PieceTokens {
+  readonly text: string
 }
 
 /** What happens on the way to the first token, for who counts. */
@@ -35,6 +42,7 @@ export class ChoiceRun {
   private readonly parts: AsyncIterator<StreamPart>
   private readonly generation: ServedGeneration
   private next: Promise<IteratorResult<StreamPart>> | undefined
+  private tokenIds: number[] = []
   private logprobs: TokenLogprob[] = []
   private text = ''
   private failure: { readonly error: unknown } | undefined
@@ -51,9 +59,10 @@ export class ChoiceRun {
     this.generation = model.generate(options)
     this.parts = this.generation.parts[Symbol.asyncIterator]()
     let hasToken = false
-    this.generation.on('token', ({ logprob }) => {
+    this.generation.on('token', ({ id, logprob }) => {
       if (!hasToken) hooks.onFirstToken()
       hasToken = true
+      this.tokenIds.push(id)
       if (logprob) this.logprobs.push(logprob)
     })
   }
@@ -75,15 +84,16 @@ export class ChoiceRun {
       if (part === undefined) return
       if (part.type !== 'text') continue
       this.text += part.text
-      yield { text: part.text, logprobs: this.takeLogprobs() }
+      yield { text: part.text, ...this.takeTokens() }
     }
   }
 
-  /** Log-probabilities that no piece has taken yet. */
-  takeLogprobs(): readonly TokenLogprob[] {
-    const taken = this.logprobs
+  /** Tokens that no piece has taken yet. */
+  takeTokens(): PieceTokens {
+    const { tokenIds, logprobs } = this
+    this.tokenIds = []
     this.logprobs = []
-    return taken
+    return { tokenIds, logprobs }
   }
 
   /**
@@ -136,6 +146,7 @@ export class ChoiceRun {
       text: this.text,
       finishReason: 'length',
       toolCalls: [],
+      tokenIds: [],
       logprobs: undefined,
       usage: { ...counted, completionTokens, totalTokens: counted.promptTokens + completionTokens },
     }
@@ -143,7 +154,7 @@ export class ChoiceRun {
 }
 
 function toChoice(result: ServedResult, { tools, numLogprobs }: GenerationPlan): Choice {
-  const { text, finishReason, usage, logprobs } = result
+  const { text, finishReason, usage, tokenIds, logprobs } = result
   const turn = lastAnswer(result.messages)
   const allCalls = turn?.tool_calls ?? []
   const toolCalls = tools.oneCall ? allCalls.slice(0, 1) : allCalls
@@ -153,6 +164,7 @@ function toChoice(result: ServedResult, { tools, numLogprobs }: GenerationPlan):
     text: typeof turn?.content === 'string' ? turn.content : text,
     finishReason: finishReason === 'tool-calls' && toolCalls.length === 0 ? 'stop' : finishReason,
     toolCalls,
+    tokenIds,
     logprobs: numLogprobs === undefined ? undefined : (logprobs ?? []),
     usage,
   }
