@@ -17,8 +17,8 @@ const web = {
   entry: [
     'src/**/*.ts',
     '!src/**/node/**',
-    '!src/{cli,graph,otel,server}/**',
-    '!src/{node,cli,otel,server,server-node}.ts',
+    '!src/{cli,graph,otel,server,ai-sdk,langchain}/**',
+    '!src/{node,cli,otel,server,server-node,ai-sdk,langchain}.ts',
     '!src/**/assembly/**',
   ],
   outDir: 'dist/web',
@@ -44,6 +44,14 @@ export default defineConfig([
   { ...shared, entry: { otel: 'src/otel.ts' }, format: ['esm', 'cjs'], dts: true },
   { ...shared, entry: { server: 'src/server.ts' }, platform: 'neutral', format: ['esm', 'cjs'], dts: true },
   { ...shared, entry: { 'server-node': 'src/server-node.ts' }, format: ['esm', 'cjs'], dts: true },
+  // of any platform: they take a loaded model, and load none
+  {
+    ...shared,
+    entry: { 'ai-sdk': 'src/ai-sdk.ts', langchain: 'src/langchain.ts' },
+    platform: 'neutral',
+    format: ['esm', 'cjs'],
+    dts: true,
+  },
   { ...shared, entry: { 'engine-worker': 'src/nvlm/worker/engine-worker.ts' }, format: ['esm'] },
   { ...shared, entry: { 'engine-process': 'src/nvlm/worker/engine-process.ts' }, format: ['esm'] },
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },

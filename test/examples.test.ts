@@ -5,6 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeHub } from './support/fake-hub.js'
 import { type Finished, projectFolder, runNode } from './support/run-node.js'
 
+/** What the examples of other libraries print: a text, a stream, an object, a tool. */
+const FOUR_WAYS =
+  /^text: {3}COFFEE \$3\.50 \(\d+ tokens\)\nstream:( \S+)+.*\nobject: \{"item":"(COFFEE|TEA|CAKE)","price":[\d.]+.*\}\ntool: {3}\{"item":"\w+","left":\d+\}\n$/
+
 /** Each example, and what it prints with the tiny model. */
 const EXAMPLES: Readonly<Record<string, RegExp>> = {
   'describe-image.mjs': /^COFFEE \$3\.50\n\(27 tokens of the picture, \d+ of the answer, \d+ a second\)\n$/,
@@ -35,6 +39,8 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
     /^choice: {2}The star is (red|green|blue|yellow)\.\npattern: [A-Z]+ \$\d+\.\d\d\nschema: {2}\{"item":".+","price":[\d.]+.*\}, valid: true, seen as it grew: true\n$/,
   'tools.mjs':
     /^call: {3}inStock \{"item":"(COFFEE|TEA|CAKE)"\}\nresult: \{"item":"\1","left":\d+\}\nended: {2}tool-calls\nasked: {2}order, number of cups\nknown: {2}true\n$/,
+  'ai-sdk.mjs': FOUR_WAYS,
+  'langchain.mjs': FOUR_WAYS,
   'grounding.mjs': /^I see a dog\.\na dog: 576 x 549 pixels at \(192, 270\)\n$/,
 }
 

@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['index.ts'],
   ['node.ts', 'web.ts', 'engine-worker-web.ts', 'server.ts'],
   ['server-node.ts'],
-  ['cli.ts', 'otel.ts'],
+  ['cli.ts', 'otel.ts', 'ai-sdk.ts', 'langchain.ts'],
 ]
 
 /** Where modules that only Node has may be named; the other folders know no platform. */
@@ -44,6 +44,8 @@ const PACKAGE_PLACES: Readonly<Record<string, string>> = {
   undici: 'platform/node/',
   'ipaddr.js': 'platform/node/',
   '@opentelemetry/api': 'otel/',
+  '@ai-sdk/provider': 'ai-sdk/',
+  '@langchain/core': 'langchain/',
 }
 
 const MAX_LINES = 300

@@ -1,0 +1,1 @@
+export { type NVLMModelOptions, nvlmModel } from './ai-sdk/language-model.js'

@@ -1,0 +1,1 @@
+export { ChatNVLM, type ChatNVLMCallOptions, type ChatNVLMFields } from './langchain/chat-nvlm.js'
