@@ -27,9 +27,14 @@ export interface FakeChatServer extends AsyncDisposable {
 
 const MODELS = { object: 'list', data: [{ id: 'nvidia/NVLM-D-72B', object: 'model', max_model_len: 32_768 }] }
 
+/** Lets pages of any origin in. */
+const CORS = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*, authorization' }
+
 export async function startChatServer(script: ChatScript, port = 0): Promise<FakeChatServer> {
   const calls: ChatCall[] = []
   const server = createServer(async (request, response) => {
+    for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value)
+    if (request.method === 'OPTIONS') return void response.writeHead(204).end()
     const call = await readCall(request, response)
     calls.push(call)
     const isDefault = call.path === '/v1/models' || call.path === '/health'

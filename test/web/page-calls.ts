@@ -24,6 +24,12 @@ export interface PageLoadOptions {
   readonly abortOnDownload?: boolean
 }
 
+/** A model on a server, as plain data. */
+export interface PageRemote {
+  readonly baseURL: string
+  readonly apiKey?: string
+}
+
 /** A loaded model and what was said while it loaded. */
 export interface PageModel {
   readonly id: number
@@ -99,6 +105,8 @@ export interface ActionOutcome {
 /** What tests call inside of a page. Arguments and values are plain data. */
 export interface PageCalls {
   load(url: string, options: PageLoadOptions): Promise<PageModel>
+  /** Get in touch with a model on a server. */
+  loadRemote(remote: PageRemote): Promise<number>
   ask(model: number, question: PageQuestion): Promise<PageAnswer>
   dispose(model: number): Promise<void>
   /** Load the layers into the page's own thread. */

@@ -44,6 +44,10 @@ const calls: PageCalls = {
     return { id: models.push(model) - 1, info: model.info, warnings, downloaded }
   },
 
+  async loadRemote(remote) {
+    return models.push(await NVLM.load({ remote })) - 1
+  },
+
   async ask(model, { abortAfter, maxTiles, ...question }: PageQuestion) {
     const controller = new AbortController()
     const watch = watchThread()
