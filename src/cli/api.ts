@@ -54,7 +54,7 @@ export interface RequestRecord {
   readonly status: number
   readonly ms: number
   /** What went wrong, of which the client was told less. */
-  readonly error?: unknown
+  readonly error?: string
 }
 
 /** A server that listens. */

@@ -107,11 +107,8 @@ function list(text: string | undefined): readonly string[] | undefined {
   return text?.split(',').map(item => item.trim())
 }
 
-/** The cause of an error is for who runs the server; clients are told less. */
-function logLine({ error, ms, ...record }: Parameters<NonNullable<ServeOptions['onRequest']>>[0]): string {
-  const message = error instanceof Error ? error.message : error
-  const line = { time: new Date().toISOString(), ...record, ms: Math.round(ms), error: message }
-  return `${JSON.stringify(line)}\n`
+function logLine(record: Parameters<NonNullable<ServeOptions['onRequest']>>[0]): string {
+  return `${JSON.stringify({ time: new Date().toISOString(), ...record, ms: Math.round(record.ms) })}\n`
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

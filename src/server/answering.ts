@@ -31,7 +31,6 @@ export class Answering {
   readonly modelId: string
   readonly hasLogprobs: boolean
   private readonly startedAt = Date.now()
-  private readonly controller = new AbortController()
   private hasToken = false
 
   constructor(
@@ -40,14 +39,14 @@ export class Answering {
   ) {
     this.modelId = context.modelId
     this.hasLogprobs = plan.numLogprobs !== undefined
-    const { signal } = this.controller
-    context.signal.addEventListener('abort', () => this.stop(context.signal.reason), { once: true })
-    if (context.signal.aborted) this.stop(context.signal.reason)
     const hooks = { onBegin: context.ticket.begin, onFirstToken: () => this.takeFirstToken() }
     this.runs = Array.from(
       { length: plan.numChoices },
-      (_, index) => new ChoiceRun(context.model, plan, index, hooks, signal),
+      (_, index) => new ChoiceRun(context.model, plan, index, hooks),
     )
+    const { signal } = context
+    signal.addEventListener('abort', () => this.stop(signal.reason), { once: true })
+    if (signal.aborted) this.stop(signal.reason)
   }
 
   /** Answer with one object. */
@@ -98,7 +97,7 @@ export class Answering {
 
   /** Stop the compute. */
   stop(reason: unknown): void {
-    this.controller.abort(reason)
+    for (const run of this.runs) run.stop(reason)
   }
 
   private takeFirstToken(): void {

@@ -49,10 +49,10 @@ export class ApiError extends Error {
 
 /** A field that this server can't do as asked. */
 export function unsupported(param: string, message: string): ApiError {
-  return new ApiError(400, message, { param, code: 'unsupported_parameter' })
+  return new ApiError(400, `"${param}": ${message}`, { param, code: 'unsupported_parameter' })
 }
 
 /** A field whose value makes no sense. */
 export function invalid(param: string, message: string): ApiError {
-  return new ApiError(400, message, { param, code: 'invalid_value' })
+  return new ApiError(400, `"${param}": ${message}`, { param, code: 'invalid_value' })
 }

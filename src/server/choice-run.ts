@@ -45,6 +45,8 @@ export class ChoiceRun {
   private tokenIds: number[] = []
   private logprobs: TokenLogprob[] = []
   private text = ''
+  // its own: listeners of many answers on one signal look like a leak to Node
+  private readonly controller = new AbortController()
   private failure: { readonly error: unknown } | undefined
 
   constructor(
@@ -52,9 +54,9 @@ export class ChoiceRun {
     private readonly plan: GenerationPlan,
     index: number,
     private readonly hooks: ChoiceHooks,
-    signal: AbortSignal,
   ) {
     const { seed } = plan.options
+    const { signal } = this.controller
     const options = { ...plan.options, ...(seed !== undefined && { seed: seed + index }), signal }
     this.generation = model.generate(options)
     this.parts = this.generation.parts[Symbol.asyncIterator]()
@@ -105,6 +107,11 @@ export class ChoiceRun {
     for await (const _ of this.pieces());
     if (this.failure) return this.cutOff(this.failure.error)
     return toChoice(await this.generation, this.plan)
+  }
+
+  /** Stop the compute. */
+  stop(reason: unknown): void {
+    this.controller.abort(reason)
   }
 
   /** Resolves when nothing is computed any more, with the tokens that were. Never rejects. */

@@ -3,7 +3,7 @@ import { Answering } from './answering.js'
 import type { ApiCall, ApiSettings } from './api-call.js'
 import { ApiError } from './api-error.js'
 import { parseChatCall } from './chat-call.js'
-import { toApiError } from './describe-error.js'
+import { redact, toApiError } from './describe-error.js'
 import { checkHost, createKeyCheck } from './guard.js'
 import { createImageOpener } from './image-references.js'
 import { Metrics } from './metrics.js'
@@ -117,7 +117,8 @@ class Server {
         const ms = performance.now() - startedAt
         this.metrics.countRequest(route, status, ms / 1000)
         const { method } = request
-        this.settings.onRequest?.({ id, method, route, status, ms, ...(error !== undefined && { error }) })
+        const told = error === undefined ? {} : { error: redact(messageOf(error)) }
+        this.settings.onRequest?.({ id, method, route, status, ms, ...told })
       },
     }
   }
@@ -189,6 +190,10 @@ class Server {
       if (!exchange.isOpen) leave()
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** What servers write down for an answer that nobody waited for. */

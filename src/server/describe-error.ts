@@ -54,8 +54,9 @@ export function toApiError(error: unknown): ApiError {
 /** Things that no message to a stranger may hold, should one have slipped into a message of the library. */
 const SECRETS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '(URL)'],
-  [/(?<![\w.])(?:\/[\w.@ +-]+){2,}/g, '(path)'],
-  [/\b[A-Za-z]:\\\S+/g, '(path)'],
+  [/\b[A-Za-z]:\\[^\n:'"]*/g, '(path)'],
+  // up to the last slash, since names of folders may have spaces
+  [/(?<![\w.])\/[^\n:'"]*\/[^\s:'"]*/g, '(path)'],
   [/\b0x[0-9a-f]{6,}\b/gi, '(address)'],
   [/\bBearer\s+\S+/gi, '(key)'],
 ]

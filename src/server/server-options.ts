@@ -11,8 +11,8 @@ export interface RequestRecord {
   readonly route: string
   readonly status: number
   readonly ms: number
-  /** The error that a client was told less of. */
-  readonly error?: unknown
+  /** What went wrong inside, of which the client was told less: without paths, addresses and keys too. */
+  readonly error?: string
 }
 
 /** Options of `createServer`. */

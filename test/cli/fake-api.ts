@@ -124,7 +124,7 @@ export class FakeApi implements CliApi {
     const { signal: _, onNotice, onProgress, onRequest, ...rest } = options
     if (this.notice) onNotice(this.notice)
     onProgress({ label: 'loading', done: 1, total: 1 })
-    onRequest?.({ id: 'req_1', method: 'GET', route: '/health', status: 200, ms: 1.4, error: new Error('x') })
+    onRequest?.({ id: 'req_1', method: 'GET', route: '/health', status: 200, ms: 1.4, error: 'x' })
     this.jobs.push({ serve: model, ...rest })
     const close = async () => {
       this.numDisposed++

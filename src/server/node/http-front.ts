@@ -46,7 +46,7 @@ export async function listenHttp(
       headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: Math.min(1000, headersTimeoutMs / 2),
-      keepAliveTimeout: 5000,
+      keepAliveTimeout: 20_000,
     },
     (incoming, outgoing) => {
       if (isClosing) outgoing.setHeader('connection', 'close')
