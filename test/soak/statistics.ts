@@ -1,0 +1,28 @@
+/** One reading: what was measured when so many requests had been answered. */
+export interface Reading {
+  readonly numRequests: number
+  readonly value: number
+}
+
+/**
+ * How fast a value grows, in percent of its mean for 100 requests: the slope of the straight line through the readings
+ * (least squares), of the later part of them. undefined if there are too few.
+ *
+ * @param skipped - share of the readings at the beginning that are left out: caches fill there
+ */
+export function growthPercent(readings: readonly Reading[], skipped = 0.25): number | undefined {
+  const late = readings.slice(Math.ceil(readings.length * skipped))
+  if (late.length < 10) return undefined
+  const mean = (pick: (reading: Reading) => number) =>
+    late.reduce((sum, reading) => sum + pick(reading), 0) / late.length
+  const [x, y] = [mean(({ numRequests }) => numRequests), mean(({ value }) => value)]
+  const covariance = mean(({ numRequests, value }) => (numRequests - x) * (value - y))
+  const variance = mean(({ numRequests }) => (numRequests - x) ** 2)
+  return variance === 0 ? undefined : (covariance / variance / y) * 100 * 100
+}
+
+/** The value that this share of all values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
