@@ -78,12 +78,7 @@ describe('memory of a graphics device', () => {
       { from, fromStart: 0, to, toStart: 0, length: 1 },
     ])
     memory.release(from)
-    expect(device.log).toEqual([
-      'copy 12 from 8 to 32',
-      'copy 4 from 0 to 0',
-      'submit 1',
-      'destroy 40',
-    ])
+    expect(device.log).toEqual(['copy 12 from 8 to 32', 'copy 4 from 0 to 0', 'submit 1', 'destroy 40'])
   })
 
   test('that was not given is known', async () => {

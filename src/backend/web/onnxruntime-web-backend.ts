@@ -3,6 +3,7 @@ import type { GpuDevice } from '../../platform/web/browser.js'
 import type { Backend, Device, GraphSource, Session, SessionOptions } from '../backend.js'
 import { graphDoesNotLoad, OrtSession } from '../ort-session.js'
 import { SerialRuns } from '../serial-runs.js'
+import { canReadOnDemand, FileOnDemand } from './file-on-demand.js'
 import { GpuMemory } from './gpu-memory.js'
 import { GpuTensors } from './gpu-tensors.js'
 import type { OrtModule } from './ort-module.js'
@@ -50,6 +51,7 @@ export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Ba
     const ort = await builds[device]!()
     const residentOutputs = device === 'webgpu' ? (graph.residentOutputs ?? []) : []
     const { model, data } = await locate(graph, device)
+    const isRead = !ort.readsPieces && canReadOnDemand()
     try {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: device === 'webgpu' ? [{ name: 'webgpu', device: gpu?.device }] : ['wasm'],
@@ -58,7 +60,7 @@ export function createWebBackend({ gpu, loadWasm, locate }: WebBackendParts): Ba
         enableMemPattern: false,
         // the console is the application's; what goes wrong comes as an error anyway
         logSeverityLevel: 4,
-        externalData: data,
+        externalData: isRead ? data.map(({ path, data }) => ({ path, data: new FileOnDemand(data) })) : data,
         ...(residentOutputs.length > 0 && {
           preferredOutputLocation: Object.fromEntries(residentOutputs.map(name => [name, 'gpu-buffer'])),
         }),

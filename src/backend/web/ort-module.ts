@@ -11,7 +11,7 @@ export interface OrtGpuTensor extends OrtTensor {
 }
 
 /** The part of onnxruntime-web that is used. */
-export interface OrtModule {
+export interface OrtApi {
   readonly env: {
     logLevel?: string | undefined
     readonly wasm: { numThreads?: number; proxy?: boolean; wasmPaths?: unknown }
@@ -25,6 +25,12 @@ export interface OrtModule {
   }
 }
 
+/** A build that was fetched. */
+export interface OrtModule extends OrtApi {
+  /** Does it read files piece by piece while a session loads, or whole before? */
+  readonly readsPieces: boolean
+}
+
 /** Each build is a file of its own, which is fetched when it is asked for. The `.` entry is JSEP, which is given up upstream. */
 const BUILDS: Readonly<Record<OrtBuild, () => Promise<unknown>>> = {
   wasm: () => import('onnxruntime-web/wasm'),
@@ -34,5 +40,6 @@ const BUILDS: Readonly<Record<OrtBuild, () => Promise<unknown>>> = {
 
 /** Fetch a build. Its WebAssembly follows with the first session. */
 export async function loadOrt(build: OrtBuild): Promise<OrtModule> {
-  return (await BUILDS[build]()) as OrtModule
+  const { env, InferenceSession, Tensor } = (await BUILDS[build]()) as OrtApi
+  return { env, InferenceSession, Tensor, readsPieces: build === 'jspi' }
 }

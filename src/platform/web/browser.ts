@@ -184,6 +184,8 @@ export interface Browser {
     options?: BitmapOptions,
   ): Promise<DecodedBitmap>
   readonly OffscreenCanvas: new (width: number, height: number) => DetachedCanvas
+  /** Absent in pages. */
+  readonly FileReaderSync?: (new () => { readAsArrayBuffer(file: Blob): ArrayBuffer }) | undefined
   readonly MessageChannel: new () => {
     readonly port1: { onmessage: (() => void) | null }
     readonly port2: { postMessage(message: undefined): void }
