@@ -5,7 +5,7 @@ import { answerText, startChatServer } from '../support/fake-chat-server.js'
 import { startBench, type WebBench } from './test-page.js'
 
 const pictures = fileURLToPath(new URL('../../examples/pictures', import.meta.url))
-const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000 }
+const limits = { maxBytes: 20_000_000, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 }
 let bench: WebBench
 
 beforeAll(async () => {
