@@ -14,8 +14,12 @@ export interface BatchPlan {
   readonly rounds: number
 }
 
-/** All rounds of one way to serve: outcomes by number of clients. */
-export type BatchResults = ReadonlyMap<CrowdName, ReadonlyMap<number, readonly CrowdOutcome[]>>
+/** All rounds of one way to serve, for one number of clients. */
+export interface BatchResult {
+  readonly name: CrowdName
+  readonly numClients: number
+  readonly outcomes: CrowdOutcome[]
+}
 
 /** Tokens that a template adds to a prompt, at most. */
 const TEMPLATE_TOKENS = 64
@@ -24,15 +28,16 @@ const TEMPLATE_TOKENS = 64
 export async function benchBatches(
   servers: ReadonlyMap<CrowdName, ContestantSettings>,
   plan: BatchPlan,
-): Promise<BatchResults> {
+): Promise<readonly BatchResult[]> {
   const contextLength = plan.promptWords + TEMPLATE_TOKENS + plan.answerTokens
   const children = new Map<CrowdName, ChildProcess>()
-  const results = new Map<CrowdName, Map<number, CrowdOutcome[]>>()
+  const results: BatchResult[] = [...servers.keys()].flatMap(name =>
+    plan.numClients.map(numClients => ({ name, numClients, outcomes: [] })),
+  )
   try {
     for (const [name, settings] of servers) {
       const child = start()
       children.set(name, child)
-      results.set(name, new Map(plan.numClients.map(count => [count, []])))
       await ask(child, { type: 'load', name, settings, contextLength })
       // pages and caches are warm then
       await ask(child, { type: 'serve', task: { numClients: 1, promptWords: 8, answerTokens: 4 } })
@@ -42,7 +47,8 @@ export async function benchBatches(
         for (const [name, child] of children) {
           const { promptWords, answerTokens } = plan
           const outcome = await ask(child, { type: 'serve', task: { numClients, promptWords, answerTokens } })
-          results.get(name)!.get(numClients)!.push(outcome!)
+          const result = results.find(one => one.name === name && one.numClients === numClients)
+          result!.outcomes.push(outcome!)
           const rate = (outcome!.numTokens / outcome!.ms) * 1000
           note(`round ${round + 1}, ${numClients} clients, ${name}: ${rate.toFixed(1)} tokens a second`)
         }
