@@ -12,8 +12,8 @@ import { type BatchPart, writeBatchReport } from './report/batch.js'
 
 /** Short prompts at every number of clients; long ones at few, since most of their time is reading. */
 const plans: Readonly<Record<string, BatchPlan>> = {
-  short: { numClients: [1, 2, 4, 8], promptWords: 32, answerTokens: 48, rounds: 3 },
-  long: { numClients: [1, 4], promptWords: 512, answerTokens: 48, rounds: 2 },
+  short: { numClients: [1, 2, 4, 8], promptWords: 32, answerTokens: 32, rounds: 2 },
+  long: { numClients: [1, 4], promptWords: 512, answerTokens: 32, rounds: 2 },
 }
 
 const quickPlans: typeof plans = {
