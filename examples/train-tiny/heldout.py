@@ -33,6 +33,7 @@ COMPARISON = [
     ("words and prices, several tiles", "word", True, 100), ("words and prices, several tiles", "price", True, 40),
     ("strings, several tiles", "string", True, 100), ("shapes, several tiles", "shapes", True, 160),
 ]
+TOGETHER = 16  # pictures that are answered at once
 PLANS = {"card": (0, CARD), "comparison": (1_000_000, COMPARISON)}  # first seed behind train.HELD_OUT_SEED, and what to draw
 
 
@@ -57,7 +58,7 @@ def draw(plan, folder, tile):
             counts = plan == "comparison" and topic == "count"
             shown = group.replace("shapes", "counts") if counts else group
             row = {"image": name, "group": shown, "topic": topic, "tiles": len(tiles), "question": question, "truth": truth}
-            yield row, samples.torch.from_numpy(tiling.normalise(tiles))
+            yield row, tiling.normalise(tiles)
             number += 1
 
 
@@ -69,13 +70,13 @@ def main():
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     models = {folder.name: load(folder) for folder in options.model}
-    sizes, rows = next(iter(models.values()))[1].sizes, []
-    for row, pixels in draw(options.plan, options.out, sizes.tile):
-        answers = {
-            name: samples.answer(model, variant, tokenizer, pixels, row["question"])
-            for name, (variant, model, tokenizer) in models.items()
-        }
-        rows.append({**row, "answers": answers})
+    drawn = list(draw(options.plan, options.out, next(iter(models.values()))[1].sizes.tile))
+    rows = [{**row, "answers": {}} for row, _ in drawn]
+    for start in range(0, len(drawn), TOGETHER):
+        asked = [(pixels, row["question"]) for row, pixels in drawn[start:start + TOGETHER]]
+        for name, (variant, model, tokenizer) in models.items():
+            for row, answer in zip(rows[start:], samples.answer(model, variant, tokenizer, asked)):
+                row["answers"][name] = answer
     (options.out / "questions.json").write_text(json.dumps(rows, indent=0) + "\n")
     for group in dict.fromkeys(row["group"] for row in rows):
         asked = [row for row in rows if row["group"] == group]

@@ -172,16 +172,21 @@ def make_samples(rng, tokenizer, sizes, count, wide_share, chunk=16):
 
 
 @torch.no_grad()
-def answer(model, variant, tokenizer, pixels, question, limit=48):
-    """Greedy answer to one question about a picture (or None). Recomputes the whole sequence each step."""
-    features = model.vision(pixels) if pixels is not None else None
-    count = 0 if pixels is None else len(pixels)
-    ids, _, views = encode_turns(tokenizer, variant, count, model.sizes.tokens_per_tile, [(question, None)])
-    start, end = len(ids), tokenizer.added[END]
-    while len(ids) - start < limit:
-        batch = Batch(torch.tensor([ids]), torch.tensor([views]), [count], 0, torch.tensor([[len(ids) - 1]]), None)
-        token = int(model.lm_head(model.hidden_states(batch, features)[0, 0]).argmax())
-        if token == end:
+def answer(model, variant, tokenizer, asked, limit=48):
+    """Greedy answers to (pixels or None, question), all at once. Recomputes the whole sequences each step."""
+    features = stacked([pixels for pixels, _ in asked])
+    features = model.vision(features) if features is not None else None
+    counts = [0 if pixels is None else len(pixels) for pixels, _ in asked]
+    prompts = [encode_turns(tokenizer, variant, n, model.sizes.tokens_per_tile, [(question, None)]) for n, (_, question) in zip(counts, asked)]
+    ids, views = [list(ids) for ids, _, _ in prompts], [list(views) for _, _, views in prompts]
+    padding, end = tokenizer.added["<|endoftext|>"], tokenizer.added[END]
+    for _ in range(limit):
+        last = torch.tensor([[len(row) - 1] for row in ids])
+        batch = Batch(torch.from_numpy(padded(ids, padding)), torch.from_numpy(padded(views, NOTHING)), counts, 0, last, None)
+        for row, seen, token in zip(ids, views, model.lm_head(model.hidden_states(batch, features))[:, 0].argmax(-1).tolist()):
+            row.append(token)
+            seen.append(seen[-1])
+        if all(end in row[len(prompt):] for row, (prompt, _, _) in zip(ids, prompts)):
             break
-        ids, views = [*ids, token], [*views, views[-1]]
-    return tokenizer.decode(ids[start:])
+    new = [row[len(prompt):] for row, (prompt, _, _) in zip(ids, prompts)]
+    return [tokenizer.decode(row[:row.index(end)] if end in row else row) for row in new]

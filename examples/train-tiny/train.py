@@ -2,7 +2,8 @@
 Train tiny NVLM models on drawn pictures and write their checkpoints.
 
     python3 train.py --minutes 120 --out ../models/nvlm-tiny --work /tmp/nvlm-tiny
-    python3 train.py --variants d d-untagged x h --vision-from ../models/nvlm-tiny --minutes 90 --batch 32 --out /tmp/four --work /tmp/four-state
+    python3 train.py --variants d d-untagged x h --vision-from ../models/nvlm-tiny --start-from ../models/nvlm-tiny \\
+      --minutes 59 --batch 32 --rate 1e-3 --out /tmp/four --work /tmp/four-state
 
 Two data-parallel processes with one thread each (threads stall on matrices this small). The learning rate follows
 the share of the minutes that is used up, so a busy machine trains on fewer samples instead of longer.
