@@ -41,6 +41,8 @@ const EXAMPLES: Readonly<Record<string, RegExp>> = {
     /^call: {3}inStock \{"item":"(COFFEE|TEA|CAKE)"\}\nresult: \{"item":"\1","left":\d+\}\nended: {2}tool-calls\nasked: {2}order, number of cups\nknown: {2}true\n$/,
   'ai-sdk.mjs': FOUR_WAYS,
   'langchain.mjs': FOUR_WAYS,
+  'fusion.mjs':
+    /^self-attention: COFFEE \$3\.50\n {2}65 tokens to read, 27 of them the picture's\ncross-attention: COFFEE \$3\.50\n {2}39 tokens to read, 0 of them the picture's\nhybrid: COFFEE \$3\.50\n {2}40 tokens to read, 9 of them the picture's\n$/,
   'grounding.mjs': /^I see a dog\.\na dog: 576 x 549 pixels at \(192, 270\)\n$/,
 }
 
