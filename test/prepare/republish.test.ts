@@ -46,7 +46,7 @@ test('a loaded model is not touched by others that take its folder: nothing chan
   } finally {
     await stages.dispose()
   }
-})
+}, 600_000)
 
 test('files of a prepared folder cannot be written', async () => {
   const folder = join(root, 'read-only')
