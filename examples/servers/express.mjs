@@ -48,6 +48,17 @@ app.post(
 const openai = createServer(nvlm)
 app.all('/v1/{*path}', anyBody, web(openai.fetch))
 
+// Express's own page for an error shows the stack, with the paths of this machine
+/** @type {express.ErrorRequestHandler} */
+const sayLittle = (error, _request, response, next) => {
+  if (response.headersSent) return next(error)
+  response
+    .status(error.status ?? 500)
+    .type('text/plain')
+    .send(error.expose ? error.message : 'It failed.')
+}
+app.use(sayLittle)
+
 const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   const address = server.address()
   if (address && typeof address === 'object') console.log(`listening on http://127.0.0.1:${address.port}`)
