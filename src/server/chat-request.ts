@@ -6,13 +6,16 @@ import {
   checkModel,
   type GenerationPlan,
   type RequestFormat,
+  toSampling,
   toSchema,
   toToolChoice,
   toTools,
+  withoutUndefined,
 } from './generation-plan.js'
 import type { OpenImage } from './image-references.js'
 import { flag, integer, optional, parseRequest, refused, text } from './parse-request.js'
 import {
+  answerSchemaFields,
   chatSamplingFields,
   commonFields,
   forcedFunction,
@@ -32,13 +35,7 @@ const responseFormat = optional(
       z.strictObject({ type: z.literal('json_object') }),
       z.strictObject({
         type: z.literal('json_schema'),
-        // name and description are notes about the schema; answers are held to it, strict or not
-        json_schema: z.strictObject({
-          name: text,
-          description: optional(text),
-          schema: optional(jsonSchema),
-          strict: optional(flag),
-        }),
+        json_schema: z.strictObject(answerSchemaFields),
       }),
     ],
     'expected { type: "text" | "json_object" | "json_schema" }',
@@ -168,15 +165,9 @@ function samplingOf(request: ChatRequest): GenerateOptions {
   if (request.top_logprobs !== undefined && !request.logprobs) {
     throw invalid('top_logprobs', 'Only with "logprobs": true.')
   }
-  const { top_k: topK, min_tokens: minTokens } = request
   return withoutUndefined({
+    ...toSampling(request),
     maxTokens: maxTokens ?? maxCompletionTokens,
-    temperature: request.temperature,
-    topP: request.top_p,
-    topK: topK !== undefined && topK > 0 ? topK : undefined,
-    minP: request.min_p,
-    minTokens: minTokens === 0 ? undefined : minTokens,
-    repetitionPenalty: request.repetition_penalty,
     presencePenalty: request.presence_penalty,
     frequencyPenalty: request.frequency_penalty,
     logitBias: request.logit_bias,
@@ -201,9 +192,4 @@ function toolOptions(request: ChatRequest, tools: GenerationPlan['tools']): Gene
   const { tool_choice: choice } = request
   const toolChoice = toToolChoice(typeof choice === 'object' ? choice.function : choice, tools)
   return withoutUndefined({ tools: tools.set, toolChoice })
-}
-
-/** Options that are absent, not undefined: the library counts some by their names. */
-export function withoutUndefined(options: GenerateOptions): GenerateOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -76,6 +76,34 @@ export function toSchema(format: RequestFormat | undefined): GenerateOptions['sc
   return (format.type === 'json_schema' ? format.schema : undefined) ?? { type: 'object' }
 }
 
+/** Fields about the choice of tokens that both kinds of request have. */
+export interface CommonSampling {
+  readonly temperature?: number | undefined
+  readonly top_p?: number | undefined
+  readonly top_k?: number | undefined
+  readonly min_p?: number | undefined
+  readonly min_tokens?: number | undefined
+  readonly repetition_penalty?: number | undefined
+}
+
+/** These fields as the library takes them. */
+export function toSampling(request: CommonSampling): GenerateOptions {
+  const { top_k: topK, min_tokens: minTokens } = request
+  return {
+    temperature: request.temperature,
+    topP: request.top_p,
+    topK: topK !== undefined && topK > 0 ? topK : undefined,
+    minP: request.min_p,
+    minTokens: minTokens === 0 ? undefined : minTokens,
+    repetitionPenalty: request.repetition_penalty,
+  }
+}
+
+/** Options that are absent, not undefined: the library counts some by their names. */
+export function withoutUndefined(options: GenerateOptions): GenerateOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
 /** Is this the model that is served? @throws {ApiError} 404 */
 export function checkModel(asked: string, served: string): void {
   if (asked === served) return

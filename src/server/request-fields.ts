@@ -69,6 +69,14 @@ const functionName = text.regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected a name of A-
 /** JSON Schema; the library says what it can't hold an answer to. */
 export const jsonSchema = z.record(z.string(), z.unknown(), 'expected a JSON Schema')
 
+/** A schema for the answer. Its name and description are notes about it; answers are held to it, strict or not. */
+export const answerSchemaFields = {
+  name: text,
+  description: optional(text),
+  schema: optional(jsonSchema),
+  strict: optional(flag),
+}
+
 /** What a function tool is. */
 export const functionFields = {
   name: functionName,

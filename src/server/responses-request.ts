@@ -1,22 +1,23 @@
 import * as z from 'zod'
 import { invalid } from './api-error.js'
-import { withoutUndefined } from './chat-request.js'
 import {
   checkModel,
   type GenerationPlan,
   type RequestFormat,
+  toSampling,
   toSchema,
   toToolChoice,
   toTools,
+  withoutUndefined,
 } from './generation-plan.js'
 import type { OpenImage } from './image-references.js'
-import { flag, integer, optional, parseRequest, refused, text } from './parse-request.js'
+import { integer, optional, parseRequest, refused, text } from './parse-request.js'
 import {
+  answerSchemaFields,
   commonFields,
   extraSamplingFields,
   forcedFunction,
   functionFields,
-  jsonSchema,
   listOf,
   toolList,
 } from './request-fields.js'
@@ -30,10 +31,7 @@ const format = optional(
       z.strictObject({ type: z.literal('json_object') }),
       z.strictObject({
         type: z.literal('json_schema'),
-        name: text,
-        description: optional(text),
-        schema: optional(jsonSchema),
-        strict: optional(flag),
+        ...answerSchemaFields,
       }),
     ],
     'expected { type: "text" | "json_object" | "json_schema" }',
@@ -116,16 +114,11 @@ export function parseResponsesRequest(body: unknown, modelId: string): Responses
   checkModel(request.model, modelId)
   if (request.stream_options && !request.stream) throw invalid('stream_options', 'Only with "stream": true.')
   const tools = toTools(request.tools, request.parallel_tool_calls)
-  const { tool_choice: choice, top_k: topK, min_tokens: minTokens } = request
+  const { tool_choice: choice } = request
   const toolChoice = toToolChoice(typeof choice === 'object' ? { name: choice.name } : choice, tools)
   const options = withoutUndefined({
+    ...toSampling(request),
     maxTokens: request.max_output_tokens,
-    temperature: request.temperature,
-    topP: request.top_p,
-    topK: topK !== undefined && topK > 0 ? topK : undefined,
-    minP: request.min_p,
-    minTokens: minTokens === 0 ? undefined : minTokens,
-    repetitionPenalty: request.repetition_penalty,
     schema: toSchema(request.text?.format && toFormat(request.text.format)),
     tools: tools.set,
     toolChoice,
