@@ -11,29 +11,8 @@ import type { AnyTool, ToolSet } from '../nvlm/tool-types.js'
 import type { ToolChoice } from '../nvlm/tools.js'
 import { readMessages } from './chat-messages.js'
 
-/** Options of `generate` that a chat model is made with, or called with. */
-export type SamplingFields = Pick<
-  GenerateOptions,
-  | 'temperature'
-  | 'topP'
-  | 'topK'
-  | 'minP'
-  | 'repetitionPenalty'
-  | 'presencePenalty'
-  | 'frequencyPenalty'
-  | 'logitBias'
-  | 'noRepeatNgram'
-  | 'minTokens'
-  | 'seed'
-  | 'maxTokens'
-  | 'logprobs'
-  | 'tiles'
-  | 'applyExif'
-  | 'promptLookup'
->
-
-/** Names of `SamplingFields`. */
-export const SAMPLING_FIELDS = [
+/** Names of the options of `generate` that a chat model is made with, or called with. */
+const SAMPLING_FIELDS = [
   'temperature',
   'topP',
   'topK',
@@ -50,7 +29,10 @@ export const SAMPLING_FIELDS = [
   'tiles',
   'applyExif',
   'promptLookup',
-] as const satisfies readonly (keyof SamplingFields)[]
+] as const satisfies readonly (keyof GenerateOptions)[]
+
+/** The options of these names. */
+export type SamplingFields = Pick<GenerateOptions, (typeof SAMPLING_FIELDS)[number]>
 
 /** Options of a call, laid over those of the model. */
 export interface ChatNVLMCallOptions extends BaseChatModelCallOptions, SamplingFields {
