@@ -54,29 +54,33 @@ export class PromptLookup implements DraftSource {
    * agree. One more of them than `minNgram` must. A corrected or translated word so doesn't end the copying.
    */
   private behindReplaced(ids: readonly number[]): number | undefined {
-    const before = this.continuation(ids.slice(0, -1), this.minNgram + 1)
+    const before = this.continuation(ids, ids.length - 1, this.minNgram + 1)
     return before === undefined || before + 1 >= ids.length ? undefined : before + 1
   }
 
-  /** Place behind the earlier occurrence of the last tokens: the longest one, of equally long ones the last. */
-  private continuation(ids: readonly number[], minNgram = this.minNgram): number | undefined {
+  /** Place behind the earlier occurrence of the last of the first `length` tokens: the longest one, of equally long ones the last. */
+  private continuation(
+    ids: readonly number[],
+    length = ids.length,
+    minNgram = this.minNgram,
+  ): number | undefined {
     let best: number | undefined
     const limit = Math.max(minNgram, this.maxNgram)
     let bestLength = minNgram - 1
-    for (let end = ids.length - 1; end >= minNgram && bestLength < limit; end--) {
-      const length = this.agreement(ids, end, limit)
-      if (length <= bestLength) continue
+    for (let end = length - 1; end >= minNgram && bestLength < limit; end--) {
+      const agreement = this.agreement(ids, length, end, limit)
+      if (agreement <= bestLength) continue
       best = end
-      bestLength = length
+      bestLength = agreement
     }
     return best
   }
 
-  /** How many tokens before `end` are the last ones of all, up to `most`. */
-  private agreement(ids: readonly number[], end: number, most: number): number {
-    let length = 0
+  /** How many tokens before `end` are the last ones of the first `length`, up to `most`. */
+  private agreement(ids: readonly number[], length: number, end: number, most: number): number {
+    let agreement = 0
     const limit = Math.min(most, end)
-    while (length < limit && ids[end - 1 - length] === ids[ids.length - 1 - length]) length++
-    return length
+    while (agreement < limit && ids[end - 1 - agreement] === ids[length - 1 - agreement]) agreement++
+    return agreement
   }
 }
