@@ -20,21 +20,24 @@ import questions
 import samples
 import tiling
 import train
+from pictures import ONE, SEVERAL, SIX
 
-# (group of the model card, kind of scene, needs more than one tile, pictures)
+# (group of the model card, kind of scene, tiles, pictures)
 CARD = [
-    ("shapes", "shapes", False, 140), ("shapes, several tiles", "shapes", True, 40),
-    ("words and prices", "word", False, 60), ("words and prices", "price", False, 50), ("words and prices, several tiles", "word", True, 30),
-    ("strings of 2-4", "string", False, 110), ("strings, several tiles", "string", True, 30), ("sums", "sum", False, 40),
+    ("shapes", "shapes", ONE, 140), ("shapes, several tiles", "shapes", SEVERAL, 40),
+    ("words and prices", "word", ONE, 60), ("words and prices", "price", ONE, 50), ("words and prices, several tiles", "word", SEVERAL, 30),
+    ("strings of 2-4", "string", ONE, 110), ("strings, several tiles", "string", SEVERAL, 30), ("sums", "sum", ONE, 40),
 ]
 COMPARISON = [
-    ("words and prices", "word", False, 60), ("words and prices", "price", False, 40), ("strings", "string", False, 80),
-    ("shapes", "shapes", False, 160), ("sums", "sum", False, 40),
-    ("words and prices, several tiles", "word", True, 100), ("words and prices, several tiles", "price", True, 40),
-    ("strings, several tiles", "string", True, 100), ("shapes, several tiles", "shapes", True, 160),
+    ("words and prices", "word", ONE, 60), ("words and prices", "price", ONE, 40), ("strings", "string", ONE, 80),
+    ("shapes", "shapes", ONE, 160), ("sums", "sum", ONE, 40),
+    ("words and prices, several tiles", "word", SEVERAL, 100), ("words and prices, several tiles", "price", SEVERAL, 40),
+    ("strings, several tiles", "string", SEVERAL, 100), ("shapes, several tiles", "shapes", SEVERAL, 160),
+    ("words and prices, 7 tiles", "word", SIX, 60), ("words and prices, 7 tiles", "price", SIX, 30),
+    ("strings, 7 tiles", "string", SIX, 60), ("shapes, 7 tiles", "shapes", SIX, 90),
 ]
 TOGETHER = 16  # pictures that are answered at once
-PLANS = {"card": (0, CARD), "comparison": (1_000_000, COMPARISON)}  # first seed behind train.HELD_OUT_SEED, and what to draw
+PLANS = {"card": (0, CARD), "comparison": (2_000_000, COMPARISON)}  # first seed behind train.HELD_OUT_SEED, and what to draw
 
 
 def load(folder):
@@ -47,10 +50,10 @@ def load(folder):
 def draw(plan, folder, tile):
     """Write the pictures; yields (row of questions.json, normalised tiles)."""
     number, (first, parts) = 0, PLANS[plan]
-    for group, kind, wide, count in parts:
+    for group, kind, tiles_wanted, count in parts:
         for _ in range(count):
             rng = np.random.default_rng(train.HELD_OUT_SEED + first + number)
-            scene = pictures.draw_scene(rng, kind, wide)
+            scene = pictures.draw_scene(rng, kind, tiles_wanted)
             topic, question, truth = questions.ask(rng, scene)
             name = f"{number:03}.png"
             scene.picture.save(folder / name, optimize=True)

@@ -148,12 +148,17 @@ def draw_shapes(rng, width, height):
     return picture, marks, tuple(shapes)
 
 
-def picture_size(rng, wide):
-    """Sizes that give one tile of 96 pixels, or (wide) two to six and a thumbnail."""
-    if not wide:
+ONE, SEVERAL, SIX = "one", "several", "six"  # tiles of a picture: one; two to four and a thumbnail; six and a thumbnail
+
+
+def picture_size(rng, tiles):
+    """A size in pixels that gives ONE, SEVERAL or SIX tiles of 96."""
+    if tiles == ONE:
         side = rng.integers(96, 133)
         return int(side * rng.uniform(0.9, 1.1)), int(side)
     side = int(rng.integers(96, 150))
+    if tiles == SIX:
+        return int(side * rng.uniform(2.85, 3.15)), side * 2
     grid = rng.random()
     if grid < 0.6:
         return int(side * rng.uniform(1.85, 2.15)), side
@@ -193,9 +198,10 @@ def random_lines(rng, kind, wide, tall):
     return lines
 
 
-def draw_scene(rng, kind, wide=False):
-    """Draw a random scene. Kinds: string, word, price, sum, shapes."""
-    width, height = picture_size(rng, wide)
+def draw_scene(rng, kind, tiles=ONE):
+    """Draw a random scene. Kinds: string, word, price, sum, shapes; tiles: ONE, SEVERAL or SIX."""
+    width, height = picture_size(rng, tiles)
+    wide = tiles != ONE
     if kind == "shapes":
         picture, marks, shapes = draw_shapes(rng, width, height)
         return Scene(kind, picture, marks, shapes=shapes)

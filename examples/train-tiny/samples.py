@@ -105,9 +105,9 @@ def patch_labels(marks, boxes, sizes):
 KINDS = {"string": 0.11, "word": 0.17, "price": 0.12, "sum": 0.08, "shapes": 0.52}
 
 
-def make_sample(rng, sizes, wide):
+def make_sample(rng, sizes, tiles):
     """One conversation about one picture: turns, pixels, patch labels."""
-    scene = pictures.draw_scene(rng, list(KINDS)[rng.choice(len(KINDS), p=list(KINDS.values()))], wide)
+    scene = pictures.draw_scene(rng, list(KINDS)[rng.choice(len(KINDS), p=list(KINDS.values()))], tiles)
     tiles, boxes = tiling.tile_picture(scene.picture, sizes.tile)
     most = {"shapes": 2, "sum": 2, "price": 2}.get(scene.kind, 1)
     turns = [questions.ask(rng, scene)[1:] for _ in range(int(rng.integers(1, most + 1)))]
@@ -157,12 +157,14 @@ def stacked(arrays):
     return torch.from_numpy(np.concatenate(present)) if present else None
 
 
-def make_samples(rng, tokenizer, sizes, count, wide_share, chunk=16):
-    """About `count` samples, those of like length together in chunks of up to `chunk`."""
+def make_samples(rng, tokenizer, sizes, count, shares, chunk=16):
+    """`count` samples, those of like length together in chunks of up to `chunk`; shares of pictures with (several, six) tiles."""
+    several, six = shares
     samples = []
     for _ in range(count):
         choice = rng.random()
-        samples.append(make_talk(rng) if choice < 0.02 else make_sample(rng, sizes, choice > 1 - wide_share))
+        tiles = pictures.SIX if choice > 1 - six else pictures.SEVERAL if choice > 1 - six - several else pictures.ONE
+        samples.append(make_talk(rng) if choice < 0.02 else make_sample(rng, sizes, tiles))
 
     def length(sample):
         return len(sample[1]) if sample[1] is not None else 0, sum(len(tokenizer.encode(q + a)) for q, a in sample[0])

@@ -2,8 +2,8 @@
 Train tiny NVLM models on drawn pictures and write their checkpoints.
 
     python3 train.py --minutes 120 --out ../models/nvlm-tiny --work /tmp/nvlm-tiny
-    python3 train.py --variants d d-untagged x h --vision-from ../models/nvlm-tiny --start-from ../models/nvlm-tiny \\
-      --minutes 59 --batch 32 --rate 1e-3 --out /tmp/four --work /tmp/four-state
+    python3 train.py --variants d d-untagged x h --vision-from ../models/nvlm-tiny --six-tiles 0.05 \\
+      --minutes 110 --out /tmp/four --work /tmp/four-state
 
 Two data-parallel processes with one thread each (threads stall on matrices this small). The learning rate follows
 the share of the minutes that is used up, so a busy machine trains on fewer samples instead of longer.
@@ -148,11 +148,11 @@ def average_gradients(parameters):
         at += p.numel()
 
 
-def draw_chunks(rng, student, count, several_tiles):
+def draw_chunks(rng, student, count, shares):
     """Samples of one step as (samples, features, patch labels), like ones together; the features have gradients if vision is trained."""
     vision, sizes = student.model.vision, student.model.sizes
     chunks = []
-    for chunk in samples.make_samples(rng, student.tokenizer, sizes, count, several_tiles):
+    for chunk in samples.make_samples(rng, student.tokenizer, sizes, count, shares):
         pixels, patches = (samples.stacked(parts) for parts in list(zip(*chunk))[1:])
         chunks.append((chunk, vision(pixels) if pixels is not None else None, patches))
     return chunks
@@ -180,8 +180,8 @@ def run(rank, world, options):
         if progress >= 1:
             break
         rate = options.rate * min(1, (step + 1) / (40 if options.start_from else 200)) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * progress)))
-        several_tiles = 0.22 if options.start_from or progress > 0.12 else 0.02
-        chunks = draw_chunks(rng, first, options.batch, several_tiles)
+        shares = (0.22, options.six_tiles) if options.start_from or progress > 0.12 else (0.02, 0)
+        chunks = draw_chunks(rng, first, options.batch, shares)
         for student in students.values():
             student.learn(chunks, 0.5 * (1 - progress), rate)
         step, seen = step + 1, seen + options.batch * world
@@ -224,6 +224,7 @@ def main():
     parser.add_argument("--start-from", type=pathlib.Path, help="an NVLM-D checkpoint whose language model all variants start from")
     parser.add_argument("--batch", type=int, default=64, help="samples a step and process")
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--six-tiles", type=float, default=0, help="share of the pictures that have six tiles and a thumbnail")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
