@@ -9,13 +9,18 @@ import { randomFillSync } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { basename } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { loadStages, NVLM } from 'nvlm-ts'
 import { ask, percent, table } from './held-out.mjs'
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/fusion-comparison.md', import.meta.url))
 const ROUNDS = 60
+/** Prompts that are held at once when memory is measured. */
+const HELD = 40
 /** [tiles with the thumbnail, width, height] of pictures. */
 const PICTURES = /** @type {const} */ ([
   [1, 96, 96],
@@ -31,8 +36,8 @@ const TITLES = new Map([
 const titleOf = (/** @type {string} */ model) => TITLES.get(basename(model)) ?? basename(model)
 
 /** How many tiles a row's picture has. */
-const AMOUNTS = ['all of 1 tile', 'all of 3 tiles', 'all of 4 or 5 tiles']
-const amountOf = (/** @type {number} */ tiles) => AMOUNTS[tiles === 1 ? 0 : tiles === 3 ? 1 : 2] ?? ''
+const AMOUNTS = ['all of 1 tile', 'all of 3 tiles', 'all of 4 or 5 tiles', 'all of 7 tiles']
+const amountOf = (/** @type {number} */ tiles) => AMOUNTS[[1, 3, 5, 7].findIndex(most => tiles <= most)] ?? ''
 
 /** Share of right answers by group, a column a model; and how many answers equal PyTorch's. */
 async function accuracy(/** @type {string[]} */ models, /** @type {string} */ heldOut) {
@@ -84,6 +89,31 @@ async function memoryOf(/** @type {string} */ model) {
   })
 }
 
+/** Bytes of all array buffers in use. */
+async function bufferBytes() {
+  setFlagsFromString('--expose-gc')
+  for (let round = 0; round < 3; round++) {
+    runInNewContext('gc')()
+    await setTimeout(100) // what was found is given back in later turns
+  }
+  return process.memoryUsage().arrayBuffers
+}
+
+/** Kilobytes that a prompt about a new picture holds on to, measured over many that are kept at once. */
+async function heldKilobytes(
+  /** @type {string} */ model,
+  /** @type {number} */ width,
+  /** @type {number} */ height,
+) {
+  const nvlm = await NVLM.load(model, { visionCache: false, worker: false })
+  for (let round = 0; round < 3; round++) await measure(nvlm, width, height)
+  const before = await bufferBytes()
+  for (let round = 0; round < HELD; round++) await measure(nvlm, width, height)
+  const bytes = (await bufferBytes()) - before
+  await nvlm.dispose()
+  return bytes / HELD / 1000
+}
+
 /** `median (p10 – p90)`, milliseconds. */
 function spread(/** @type {number[]} */ values) {
   const sorted = [...values].sort((a, b) => a - b)
@@ -118,7 +148,8 @@ async function cost(/** @type {string[]} */ models) {
       const tokens = own[0]?.tokens ?? 0
       const { rows, kilobytes } = memory[index]?.(tiles, tokens) ?? { rows: 0, kilobytes: 0 }
       const times = [spread(own.map(run => run.prefill)), spread(own.map(run => run.first))]
-      lines.push([tiles, titleOf(model), tokens, rows, ...times, kilobytes.toFixed(1)])
+      const held = await heldKilobytes(model, width, height)
+      lines.push([tiles, titleOf(model), tokens, rows, ...times, kilobytes.toFixed(1), held.toFixed(1)])
     }
   }
   for (const nvlm of loaded) await nvlm.dispose()
@@ -130,6 +161,7 @@ async function cost(/** @type {string[]} */ models) {
     'prefill, ms',
     'first token, ms',
     'keys and values, kB',
+    'memory taken, kB',
   ]
   return `${ROUNDS} new pictures each, ${cpus()[0]?.model}, ${cpus().length} cores: median (p10 – p90).\n\n${table([head, ...lines])}`
 }
