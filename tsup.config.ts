@@ -18,7 +18,7 @@ const web = {
     'src/**/*.ts',
     '!src/**/node/**',
     '!src/{cli,graph,otel,server,ai-sdk,langchain}/**',
-    '!src/{node,cli,otel,server,server-node,ai-sdk,langchain}.ts',
+    '!src/{node,any-platform,cli,otel,server,server-node,ai-sdk,langchain}.ts',
     '!src/**/assembly/**',
   ],
   outDir: 'dist/web',
@@ -56,7 +56,12 @@ export default defineConfig([
   { ...shared, entry: { 'engine-process': 'src/nvlm/worker/engine-process.ts' }, format: ['esm'] },
   { ...shared, entry: { 'convert-worker': 'src/nvlm/worker/convert-worker.ts' }, format: ['esm'] },
   web,
-  { ...shared, entry: { web: 'src/web.ts' }, format: ['esm'], dts: { only: true } },
+  {
+    ...shared,
+    entry: { web: 'src/web.ts', 'any-platform': 'src/any-platform.ts' },
+    format: ['esm'],
+    dts: { only: true },
+  },
   {
     ...shared,
     entry: { cli: 'src/cli.ts' },

@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cli', 'server', 'otel', 'remote', 'ai-sdk', 'langchain'],
   ['index.ts'],
   ['node.ts', 'web.ts', 'engine-worker-web.ts', 'server.ts'],
-  ['server-node.ts'],
+  ['server-node.ts', 'any-platform.ts'],
   ['cli.ts', 'otel.ts', 'ai-sdk.ts', 'langchain.ts'],
 ]
 
