@@ -7,6 +7,8 @@ export interface Outcome {
   readonly code: string | undefined
   /** All text and calls. */
   readonly text: string
+  /** Seconds after which to come again; 0 if nothing is said. */
+  readonly retryAfter: number
 }
 
 /** Send one request, and read its answer to the end. Rejects when the connection breaks. */
@@ -21,7 +23,8 @@ export async function send(url: string, ask: Ask, signal?: AbortSignal): Promise
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
   const events = isStream ? readEvents(body) : [JSON.parse(body)]
   const code = events.find(event => event.error)?.error.code
-  return { status: response.status, code, text: saidBy(events) }
+  const retryAfter = Number(response.headers.get('retry-after') ?? 0)
+  return { status: response.status, code, text: saidBy(events), retryAfter }
 }
 
 /**

@@ -11,8 +11,9 @@ export class Served {
     private readonly process: ChildProcess,
   ) {}
 
-  static async start(flags: readonly string[]): Promise<Served> {
-    const child = spawn(process.execPath, [command, 'serve', '--port', '0', ...flags], {
+  /** @param nodeFlags - of Node, for the server and its engine */
+  static async start(flags: readonly string[], nodeFlags: readonly string[] = []): Promise<Served> {
+    const child = spawn(process.execPath, [...nodeFlags, command, 'serve', '--port', '0', ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const url = await new Promise<string>((resolve, reject) => {

@@ -1,101 +1,69 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { type Ask, badAsks, goodAsks, longAsk } from './asks.js'
-import { fetchAgain, type Outcome, send } from './client.js'
+import { fetchAgain } from './client.js'
+import { Faults } from './faults.js'
+import { Load } from './load.js'
+import { MemoryLog, MIN_MEASURED_REQUESTS, WARM_UP_REQUESTS } from './memory.js'
+import { type End, report } from './report.js'
 import { numOpenFiles, residentBytes, Served } from './served.js'
-import { growthPercent, quantile, type Reading } from './statistics.js'
 
 const HELP = `Put load with faults on nvlm serve, and look whether it holds. Linux only.
 
   --minutes <n>  how long (default 30); no engine is killed in the last 40 %, where memory is measured
   --clients <n>  clients at once (default 4)
+  --leak <n>     server and engine lose n kB with every request: memory must be reported as NOT MET
+
+A process's memory counts from its request ${WARM_UP_REQUESTS} on, and needs ${MIN_MEASURED_REQUESTS} more: 5 minutes at least.
 `
 
 /** Silence after which the server kills its engine. */
 const STALL_SECONDS = 10
 
-/** After a kill, requests that ran may fail this long: the silence, the start, and what hung in between. */
-const FAULT_MS = STALL_SECONDS * 1000 + 8000
-
 const KILL_EVERY_MS = 20_000
+
+/** Share of the time in which engines are killed. */
+const FAULTY_SHARE = 0.6
 
 const { values: flags } = parseArgs({
   options: {
     minutes: { type: 'string', default: '30' },
     clients: { type: 'string', default: '4' },
+    leak: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 
-/** Counts of a run, and what was wrong. */
+/** One run: load, faults, and what is seen from outside. */
 class Soak {
-  readonly counts = new Map<string, number>()
-  readonly wrong: string[] = []
   readonly healthMs: number[] = []
-  readonly frontMemory: Reading[] = []
-  engineMemory: Reading[] = []
-  readonly recoveryMs: number[] = []
-  numRequests = 0
-  private expected = new Map<Ask, Outcome>()
-  private isBursting = false
-  private faultAt = Number.NEGATIVE_INFINITY
-  private startedAt = 0
+  readonly memory = { server: new MemoryLog(), engine: new MemoryLog() }
+  readonly faults: Faults
+  readonly load: Load
+  private lastEngine: number | undefined
 
   constructor(
     private readonly served: Served,
     private readonly durationMs: number,
-  ) {}
-
-  get isOver(): boolean {
-    return performance.now() - this.startedAt >= this.durationMs
+  ) {
+    this.faults = new Faults(served)
+    this.load = new Load(served.url, durationMs, this.faults)
   }
 
-  /** Ask everything once, alone: these are the right answers. */
-  async learn(): Promise<void> {
-    for (const ask of goodAsks) {
-      const outcome = await send(this.served.url, ask)
-      if (outcome.status !== 200 || outcome.code) throw new Error(`${ask.name}: ${JSON.stringify(outcome)}`)
-      this.expected.set(ask, outcome)
-    }
-    this.startedAt = performance.now()
+  async run(numClients: number): Promise<void> {
+    const clients = Array.from({ length: numClients }, (_, index) => this.load.client(index * 3))
+    await Promise.all([...clients, this.load.bursts(), this.strikes(), this.watch()])
   }
 
-  async client(index: number): Promise<void> {
-    for (let turn = index; !this.isOver; turn++) {
-      if (turn % 11 === 5) await this.walkAway(turn)
-      else if (turn % 7 === 3) await this.ask(badAsks[Math.floor(turn / 7) % badAsks.length]!)
-      else await this.ask(goodAsks[turn % goodAsks.length]!)
-      this.numRequests++
-    }
-  }
-
-  /** More at once than may wait: some are refused, all others are answered. */
-  async bursts(): Promise<void> {
-    while (!this.isOver) {
-      await pause(Math.min(20_000, this.durationMs / 4))
-      this.isBursting = true
-      await Promise.all(Array.from({ length: 48 }, () => this.ask(goodAsks[3]!)))
-      this.isBursting = false
-      this.numRequests += 48
-    }
-  }
-
-  async killer(): Promise<void> {
-    for (let round = 0; performance.now() - this.startedAt < this.durationMs * 0.6 - FAULT_MS; round++) {
+  private async strikes(): Promise<void> {
+    for (let round = 0; this.load.passedMs < this.durationMs * FAULTY_SHARE; round++) {
       await pause(Math.min(KILL_EVERY_MS, this.durationMs / 8))
-      const pid = this.served.enginePid
-      if (pid === undefined) continue
-      // a process that is stopped is one that hangs
-      const how = round % 3 === 2 ? 'SIGSTOP' : 'SIGKILL'
-      this.faultAt = performance.now()
-      process.kill(pid, how)
-      this.count(how === 'SIGKILL' ? 'engine killed' : 'engine hung')
-      await this.recover(how)
+      const what = await this.faults.strike(round)
+      if (what) this.load.count(what)
     }
   }
 
-  async watcher(): Promise<void> {
-    for (let round = 0; !this.isOver; round++) {
+  private async watch(): Promise<void> {
+    for (let round = 0; !this.load.isOver; round++) {
       const startedAt = performance.now()
       const response = await fetchAgain(`${this.served.url}/health`)
       await response.text()
@@ -106,65 +74,16 @@ class Soak {
   }
 
   private readMemory(): void {
-    const { numRequests } = this
+    const { numRequests, numServed } = this.load
     const front = residentBytes(this.served.pid)
-    if (front !== undefined) this.frontMemory.push({ numRequests, value: front })
-    if (performance.now() - this.startedAt < this.durationMs * 0.6) return
+    if (front !== undefined) this.memory.server.add(this.served.pid, { numRequests, value: front })
     const pid = this.served.enginePid
     const engine = pid === undefined ? undefined : residentBytes(pid)
-    if (engine !== undefined) this.engineMemory.push({ numRequests, value: engine })
-  }
-
-  /** From the death of an engine to the first answer of the next one. */
-  private async recover(how: string): Promise<void> {
-    const { url } = this.served
-    let isDown = false
-    for (;;) {
-      const { status } = await fetchAgain(`${url}/health`)
-      if (status !== 200) isDown = true
-      else if (isDown) break
-      if (performance.now() - this.faultAt > FAULT_MS) break
-      await pause(20)
-    }
-    if (how === 'SIGKILL' && isDown) this.recoveryMs.push(performance.now() - this.faultAt)
-  }
-
-  private async ask(ask: Ask): Promise<void> {
-    const startedAt = performance.now()
-    const { isBursting } = this
-    try {
-      const outcome = await send(this.served.url, ask)
-      if ((isBursting || this.isBursting) && outcome.status === 429) this.count('refused: queue full')
-      else this.judge(ask, outcome, startedAt)
-    } catch (error) {
-      this.wrong.push(`${ask.name}: the connection broke: ${String(error)}`)
-    }
-  }
-
-  private judge(ask: Ask, outcome: Outcome, startedAt: number): void {
-    const { status, code, text } = outcome
-    const isFault = this.faultAt > startedAt - FAULT_MS
-    if (isFault && code === 'engine_failed' && (status === 503 || status === 200)) {
-      this.count('failed: engine killed')
-      return
-    }
-    const expected = this.expected.get(ask)
-    const isRight = expected
-      ? status === 200 && code === undefined && text === expected.text
-      : status === ask.status && code === ask.code
-    this.count(isRight ? `right: ${ask.name}` : `WRONG: ${ask.name}`)
-    if (!isRight) this.wrong.push(`${ask.name}: ${status} ${code} ${text.slice(0, 300)}`)
-  }
-
-  /** Leave in the middle of an answer. */
-  private async walkAway(turn: number): Promise<void> {
-    const leaving = AbortSignal.timeout(20 + ((turn * 37) % 300))
-    await send(this.served.url, longAsk, leaving).catch(() => {})
-    this.count('client left')
-  }
-
-  private count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+    if (pid === undefined || engine === undefined) return
+    if (pid !== this.lastEngine && !this.faults.hasStruck(this.lastEngine))
+      this.load.wrong.push('the engine ended, and nobody had killed it')
+    this.lastEngine = pid
+    this.memory.engine.add(pid, { numRequests: numServed, value: engine })
   }
 }
 
@@ -178,64 +97,22 @@ async function areSlotsFree(url: string): Promise<boolean> {
   return false
 }
 
-function row(name: string, value: string, isGood = true): boolean {
-  process.stdout.write(`${name.padEnd(44)} ${value.padStart(14)}${isGood ? '' : '   NOT MET'}\n`)
-  return isGood
-}
-
-function percent(value: number | undefined): string {
-  return value === undefined ? 'too few' : `${value.toFixed(3)} %`
-}
-
 async function main(): Promise<boolean> {
-  const served = await Served.start([
-    '--concurrency',
-    '2',
-    '--queue',
-    '16',
-    '--stall-timeout',
-    String(STALL_SECONDS),
-  ])
+  const leak = flags.leak && `${new URL('./leak.js', import.meta.url)}?kB=${flags.leak}`
+  const served = await Served.start(
+    ['--concurrency', '2', '--queue', '16', '--stall-timeout', String(STALL_SECONDS)],
+    leak ? [`--import=${leak}`] : [],
+  )
   const soak = new Soak(served, Number(flags.minutes) * 60_000)
-  await soak.learn()
+  await soak.load.learn()
   const filesBefore = numOpenFiles(served.pid)
-  const clients = Array.from({ length: Number(flags.clients) }, (_, index) => soak.client(index * 3))
-  await Promise.all([...clients, soak.bursts(), soak.killer(), soak.watcher()])
+  await soak.run(Number(flags.clients))
   const isFree = await areSlotsFree(served.url)
   // connections that clients keep open end after twenty seconds
   await pause(22_000)
   const filesAfter = numOpenFiles(served.pid)
-  const { code, ms } = await served.stop()
-  return report(soak, { isFree, newFiles: filesAfter - filesBefore, code, ms })
-}
-
-interface End {
-  readonly isFree: boolean
-  readonly newFiles: number
-  readonly code: number | null
-  readonly ms: number
-}
-
-function report(soak: Soak, { isFree, newFiles, code, ms }: End): boolean {
-  for (const [name, count] of [...soak.counts].sort(([a], [b]) => a.localeCompare(b)))
-    row(name, String(count))
-  for (const line of soak.wrong.slice(0, 20)) process.stdout.write(`  ${line}\n`)
-  const [front, engine] = [growthPercent(soak.frontMemory), growthPercent(soak.engineMemory)]
-  const checks = [
-    row('requests', String(soak.numRequests)),
-    row('wrong answers (0)', String(soak.wrong.length), soak.wrong.length === 0),
-    row('memory of the server, for 100 requests (≤ 1 %)', percent(front), (front ?? 0) <= 1),
-    row('memory of the engine, for 100 requests (≤ 1 %)', percent(engine), (engine ?? 0) <= 1),
-    row('places free at the end', isFree ? 'all' : 'not all', isFree),
-    row('files and sockets more than before (≤ 2)', String(newFiles), newFiles <= 2),
-    row('/health, median', `${quantile(soak.healthMs, 0.5).toFixed(1)} ms`),
-    row('/health, 99 of 100', `${quantile(soak.healthMs, 0.99).toFixed(1)} ms`),
-    row('engine back after a kill, median', `${quantile(soak.recoveryMs, 0.5).toFixed(0)} ms`),
-    row('engine back after a kill, longest', `${quantile(soak.recoveryMs, 1).toFixed(0)} ms`),
-    row('exit code after SIGTERM (0)', String(code), code === 0),
-    row('time to stop (≤ 30 s)', `${ms.toFixed(0)} ms`, ms <= 30_000),
-  ]
-  return checks.every(Boolean)
+  const end: End = { isFree, newFiles: filesAfter - filesBefore, ...(await served.stop()) }
+  return report(soak, end)
 }
 
 if (flags.help) process.stdout.write(HELP)

@@ -6,15 +6,12 @@ export interface Reading {
 
 /**
  * How fast a value grows, in percent of its mean for 100 requests: the slope of the straight line through the readings
- * (least squares), of the later part of them. undefined if there are too few.
- *
- * @param skipped - share of the readings at the beginning that are left out: caches fill there
+ * (least squares). undefined if there are too few.
  */
-export function growthPercent(readings: readonly Reading[], skipped = 0.25): number | undefined {
-  const late = readings.slice(Math.ceil(readings.length * skipped))
-  if (late.length < 10) return undefined
+export function growthPercent(readings: readonly Reading[]): number | undefined {
+  if (readings.length < 10) return undefined
   const mean = (pick: (reading: Reading) => number) =>
-    late.reduce((sum, reading) => sum + pick(reading), 0) / late.length
+    readings.reduce((sum, reading) => sum + pick(reading), 0) / readings.length
   const [x, y] = [mean(({ numRequests }) => numRequests), mean(({ value }) => value)]
   const covariance = mean(({ numRequests, value }) => (numRequests - x) * (value - y))
   const variance = mean(({ numRequests }) => (numRequests - x) ** 2)
