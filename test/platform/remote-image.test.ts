@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, LookupFunction } from 'node:net'
+import type { AddressInfo, LookupFunction, Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createAddressCheck } from '../../src/platform/node/remote-image/allowed-address.js'
 import {
@@ -57,19 +58,51 @@ const answers: Record<string, (response: ServerResponse) => void> = {
   '/missing': response => response.writeHead(404).end('secret'),
   '/packed': response => response.writeHead(200, { 'content-encoding': 'gzip' }).end(PICTURE),
   '/long': response => response.writeHead(200, { 'content-length': 10 ** 9 }).write('x'),
-  '/endless': response => pour(response),
+  '/flood': response => flood(response),
+  '/endless': response => pour(response.writeHead(200)),
+  '/endless-packed': response => pour(response.writeHead(200, { 'content-encoding': 'gzip' })),
+  '/endless-missing': response => pour(response.writeHead(404)),
+  '/endless-redirect': response => pour(response.writeHead(302, { location: '/picture' })),
   '/drip': response => void response.write('x'),
   '/silent': () => {},
 }
 
+const MB = 1024 * 1024
+const CHUNK = Buffer.alloc(64 * 1024)
+
+/** What `pour` has sent. */
 let sentBytes = 0
+
+/** Send without end, in step with the reader: what it does not take is seen here, not lost in the system's buffers. */
 function pour(response: ServerResponse): void {
-  const chunk = Buffer.alloc(64 * 1024)
+  if (response.destroyed) return
+  sentBytes += CHUNK.length
+  response.write(CHUNK, () => setImmediate(pour, response))
+}
+
+/** Send without end, as much as goes. */
+function flood(response: ServerResponse): void {
   const more = () => {
-    while (!response.destroyed && response.write(chunk)) sentBytes += chunk.length
+    while (!response.destroyed && response.write(CHUNK));
   }
   response.on('drain', more)
   more()
+}
+
+/** Bytes that the fetcher takes from its sockets during some work. */
+async function numTaken(work: () => Promise<void>): Promise<number> {
+  const taken = new Map<Socket, number>()
+  const watch = (message: unknown) => {
+    const { socket } = message as { readonly socket: Socket }
+    socket.on('readable', () => taken.set(socket, socket.bytesRead))
+  }
+  subscribe('undici:client:connected', watch)
+  try {
+    await work()
+  } finally {
+    unsubscribe('undici:client:connected', watch)
+  }
+  return [...taken.values()].reduce((sum, numBytes) => sum + numBytes, 0)
 }
 
 beforeAll(async () => {
@@ -181,14 +214,33 @@ describe('pictures by URL', () => {
     const get = (path: string, options = {}) =>
       fetchImage(`http://127.0.0.1:${port}${path}`, { networks, ...options })
     await expect(get('/long')).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' })
-    await expect(get('/endless')).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' })
-    // what the system's buffers hold is on top
-    expect(sentBytes).toBeLessThan(20 * 1024 * 1024 + 8 * 1024 * 1024)
     await expect(get('/packed')).rejects.toThrow('sent packed')
     await expect(get('/missing')).rejects.toThrow('answered with status 404')
     for (const path of ['/drip', '/silent']) {
       await expect(get(path, { timeoutMs: 100 })).rejects.toThrow('took too long')
     }
+  })
+
+  test.each([
+    ['/endless', 'IMAGE_TOO_LARGE', 20 * MB],
+    ['/endless-packed', 'IMAGE_INPUT', 0],
+    ['/endless-missing', 'IMAGE_INPUT', 0],
+    ['/endless-redirect', undefined, 0],
+  ])('that do not end are cut off less than 1 MB above what is allowed (%s)', async (path, code, allowed) => {
+    sentBytes = 0
+    const image = fetchImage(`http://127.0.0.1:${port}${path}`, { networks: ['127.0.0.1/32'] })
+    if (code) await expect(image).rejects.toMatchObject({ code })
+    else expect(await image).toEqual(PICTURE)
+    expect(sentBytes).toBeGreaterThan(allowed)
+    expect(sentBytes).toBeLessThan(allowed + MB)
+  })
+
+  test('that come faster than they are read are taken to 1 MB above what is allowed, not further', async () => {
+    const networks = ['127.0.0.1/32']
+    const image = () => fetchImage(`http://127.0.0.1:${port}/flood`, { networks })
+    const numBytes = await numTaken(() => expect(image()).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' }))
+    expect(numBytes).toBeGreaterThan(20 * MB)
+    expect(numBytes).toBeLessThan(21 * MB)
   })
 
   test('stop with the request', async () => {
