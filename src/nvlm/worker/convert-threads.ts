@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { type ErrorCode, NVLMError } from '../../core/errors.js'
 import type { ConvertedSlab, SlabConverter, SlabTask } from '../../prepare/convert-slab.js'
+import { openThread } from './open-thread.js'
 
 /** What a converting thread answers. */
 export type ConvertReply =
@@ -44,7 +45,7 @@ class ConvertThread {
   private waiting: Waiting[] = []
 
   constructor(workerUrl: URL) {
-    this.worker = new Worker(workerUrl)
+    this.worker = openThread(workerUrl)
     this.worker.on('message', (reply: ConvertReply) => {
       const next = this.waiting.shift()
       if ('arrays' in reply) next?.resolve(reply.arrays)

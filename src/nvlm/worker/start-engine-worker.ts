@@ -1,10 +1,10 @@
-import { Worker } from 'node:worker_threads'
 import type { EngineClient } from '../engine-client.js'
 import type { LoadHooks } from '../load-engine.js'
 import type { EngineSettings } from '../load-options.js'
 import { createExitFlags, delayExit } from './exit-guard.js'
 import { nodePictures } from './node-pictures.js'
 import { nodeEnginePort } from './node-port.js'
+import { openThread } from './open-thread.js'
 import type { ThreadStart } from './thread-start.js'
 import { whenReady } from './when-ready.js'
 import { WorkerClient } from './worker-client.js'
@@ -27,7 +27,7 @@ export async function startEngineWorker(
   const workerData: ThreadStart = { folder, options, exitFlags }
   // --input-type is for code from the command line, and Node refuses files with it
   const execArgv = process.execArgv.filter(flag => !flag.startsWith('--input-type'))
-  const worker = new Worker(workerUrl, { workerData, execArgv, name: 'nvlm-engine' })
+  const worker = openThread(workerUrl, { workerData, execArgv, name: 'nvlm-engine' })
   const port = nodeEnginePort(worker)
   const stopWatching = delayExit(exitFlags)
   try {
