@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../src/core/bfloat16.js'
 import { float16ToFloat32, float32ToFloat16 } from '../../src/core/float16.js'
-import { compileConvertRows } from '../../src/formats/blocks/assembly/build.mjs'
 import { type RoundingName, roundings } from '../../src/formats/blocks/rounding.js'
 import { RowConverter, type RowFloat } from '../../src/formats/blocks/row-converter.js'
 import { quantizeRows } from '../support/quantize-rows.js'
@@ -71,11 +69,6 @@ function keepColumns(values: Float32Array, stored: number, columns: number): Flo
 }
 
 const rounding = roundings.search
-
-test('the WebAssembly in the source is what its source compiles to', async () => {
-  const path = new URL('../../src/formats/blocks/convert-rows-wasm.ts', import.meta.url)
-  expect(readFileSync(path, 'utf8')).toBe(await compileConvertRows())
-})
 
 describe.each(pairs)('$from to $to', ({ from, to }) => {
   test('is bit for bit what plain JavaScript gives', () => {

@@ -1,3 +1,4 @@
+import { growMemory, instantiateWasmText, type WasmMemory } from '../../core/wasm-text.js'
 import { BLOCK_SIZE, type BlockDType, blockFormats, blockRowBytes, isBlockDType } from './block-format.js'
 import { convertRowsWasm } from './convert-rows-wasm.js'
 import type { Rounding } from './rounding.js'
@@ -26,7 +27,7 @@ export interface RowsTask {
 
 /** What `assembly/convert-rows.ts` exports. */
 interface Kernels {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
+  readonly memory: WasmMemory
   widenRow(from: number, source: number, target: number, columns: number): number
   narrowRow(to: number, values: number, target: number, columns: number): number
   quantizeRow4(
@@ -50,13 +51,6 @@ interface Kernels {
   ): void
 }
 
-/** The part of WebAssembly's API that is used; the types of Node alone don't have it. */
-interface WebAssemblyApi {
-  instantiate(bytes: Uint8Array): Promise<{ readonly instance: { readonly exports: unknown } }>
-}
-
-const PAGE_BYTES = 65_536
-
 /** Below are the variables of the code itself. */
 const FIRST_BYTE = 4096
 
@@ -72,10 +66,7 @@ export class RowConverter {
   private constructor(private readonly kernels: Kernels) {}
 
   static async create(): Promise<RowConverter> {
-    const { WebAssembly } = globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }
-    const code = Uint8Array.from(atob(convertRowsWasm), character => character.charCodeAt(0))
-    const { instance } = await WebAssembly.instantiate(code)
-    return new RowConverter(instance.exports as Kernels)
+    return new RowConverter((await instantiateWasmText(convertRowsWasm)) as Kernels)
   }
 
   /**
@@ -139,9 +130,7 @@ export class RowConverter {
       places.push(end)
       end = Math.ceil((end + length + SLACK) / SLACK) * SLACK
     }
-    const { memory } = this.kernels
-    const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES)
-    if (missing > 0) memory.grow(missing)
+    growMemory(this.kernels.memory, end)
     this.write(FIRST_BYTE, bytes)
     return places
   }
