@@ -1,7 +1,7 @@
 import type { ImageInput, OpenedImage } from '../platform/image-input.js'
 import type { ImageDecoder, RgbImage } from '../platform/platform.js'
 import { WorkBudget } from '../platform/work-budget.js'
-import { resizeBicubicSteps } from './bicubic.js'
+import { resizeBicubicInto } from './bicubic.js'
 import {
   type ImageTilerOptions,
   parseTileCallOptions,
@@ -9,9 +9,8 @@ import {
   type TileCallOptions,
   type TileSettings,
 } from './image-tiler-options.js'
-import { normalizePlanes } from './normalize.js'
-import { createPacer, type Pause, runPaced } from './pacer.js'
 import { closestTileGrid } from './tile-grid.js'
+import { tileTarget } from './tile-target.js'
 import type { Tiles } from './tiles.js'
 
 /** Pictures that one tiler holds decoded at a time; more would take memory but no less time. */
@@ -57,63 +56,34 @@ export class ImageTiler {
   async tile(image: ImageInput | OpenedImage, options: TileCallOptions = {}): Promise<Tiles> {
     const { settings, signal } = parseTileCallOptions(options, this.#settings)
     const { applyExif, limits } = settings
-    const cut = (decoded: RgbImage) => cutTiles(decoded, settings, createPacer(signal))
+    const cut = (decoded: RgbImage) => cutTiles(decoded, settings, signal)
     const work = () => this.#decoder.decodeFor(image, { applyExif, limits, signal }, cut)
     return this.#inWork.run(1, work, signal)
   }
 }
 
-async function cutTiles(image: RgbImage, settings: TileSettings, pause: Pause): Promise<Tiles> {
+async function cutTiles(
+  image: RgbImage,
+  settings: TileSettings,
+  signal: AbortSignal | undefined,
+): Promise<Tiles> {
   const { tileSize, useThumbnail } = settings
-  const { columns, rows } = closestTileGrid(image.width, image.height, settings)
-  const numRegular = columns * rows
+  const grid = closestTileGrid(image.width, image.height, settings)
+  const numRegular = grid.columns * grid.rows
   const thumbnail = useThumbnail && numRegular !== 1
   const numTiles = numRegular + (thumbnail ? 1 : 0)
-  await pause()
-  const sheet = await runPaced(resizeBicubicSteps(image, columns * tileSize, rows * tileSize), pause)
-  const tileBytes = 3 * tileSize * tileSize
-  const rgb = new Uint8Array(numTiles * tileBytes)
-  for (let tile = 0; tile < numRegular; tile++) {
-    const column = tile % columns
-    const row = (tile - column) / columns
-    copySquare(sheet, column * tileSize, row * tileSize, tileSize, rgb, tile * tileBytes)
-  }
-  if (thumbnail) {
-    const small = await runPaced(resizeBicubicSteps(image, tileSize, tileSize), pause)
-    rgb.set(small.data, numRegular * tileBytes)
-  }
-  const data = await normalizeTiles(rgb, numTiles, pause)
+  const rgb = new Uint8Array(numTiles * 3 * tileSize * tileSize)
+  const data = new Float32Array(rgb.length)
+  const arrays = { tileSize, rgb, bits: new Uint32Array(data.buffer) }
+  const targets = [tileTarget(arrays, 0, grid)]
+  if (thumbnail) targets.push(tileTarget(arrays, numRegular, { columns: 1, rows: 1 }))
+  await resizeBicubicInto(image, targets, signal)
   return {
     pixelValues: { data, dims: [numTiles, 3, tileSize, tileSize] },
     rgb,
-    columns,
-    rows,
+    columns: grid.columns,
+    rows: grid.rows,
     thumbnail,
     numTiles,
-  }
-}
-
-async function normalizeTiles(rgb: Uint8Array, numTiles: number, pause: Pause): Promise<Float32Array> {
-  const data = new Float32Array(rgb.length)
-  const tileBytes = rgb.length / numTiles
-  for (let start = 0; start < rgb.length; start += tileBytes) {
-    normalizePlanes(rgb.subarray(start, start + tileBytes), data.subarray(start, start + tileBytes))
-    await pause()
-  }
-  return data
-}
-
-function copySquare(
-  image: RgbImage,
-  left: number,
-  top: number,
-  size: number,
-  target: Uint8Array,
-  offset: number,
-): void {
-  const stride = image.width * 3
-  for (let y = 0; y < size; y++) {
-    const start = (top + y) * stride + left * 3
-    target.set(image.data.subarray(start, start + size * 3), offset + y * size * 3)
   }
 }

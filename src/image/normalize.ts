@@ -16,17 +16,21 @@ export const NORMALIZED_VALUES: Float32Array = new Float32Array(3 * 256).map((_,
   return centered / Math.fround(DEVIATION[channel]!)
 })
 
+/** The bits of each value: moved as numbers, they would be widened to float64 and narrowed again. */
+const NORMALIZED_BITS = new Uint32Array(NORMALIZED_VALUES.buffer)
+
 /**
- * Write interleaved RGB bytes as three normalised planes.
+ * Write interleaved RGB bytes as normalised values, a plane for each colour.
  *
- * @param rgb - uint8 [numPixels, 3]
- * @param planes - float32 [3, numPixels], written
+ * @param rgb - uint8 [n, 3]
+ * @param bits - of float32 planes, written
+ * @param at - where the first red value goes
+ * @param planeSize - from a red value to its green one, and from there to the blue one
  */
-export function normalizePlanes(rgb: Uint8Array, planes: Float32Array): void {
-  const numPixels = planes.length / 3
-  for (let i = 0, p = 0; i < numPixels; i++, p += 3) {
-    planes[i] = NORMALIZED_VALUES[rgb[p]!]!
-    planes[numPixels + i] = NORMALIZED_VALUES[256 + rgb[p + 1]!]!
-    planes[2 * numPixels + i] = NORMALIZED_VALUES[512 + rgb[p + 2]!]!
+export function writeNormalized(rgb: Uint8Array, bits: Uint32Array, at: number, planeSize: number): void {
+  for (let p = 0; p < rgb.length; p += 3, at++) {
+    bits[at] = NORMALIZED_BITS[rgb[p]!]!
+    bits[at + planeSize] = NORMALIZED_BITS[256 + rgb[p + 1]!]!
+    bits[at + 2 * planeSize] = NORMALIZED_BITS[512 + rgb[p + 2]!]!
   }
 }

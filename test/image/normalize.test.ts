@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NORMALIZED_VALUES, normalizePlanes } from '../../src/image/normalize.js'
+import { NORMALIZED_VALUES, writeNormalized } from '../../src/image/normalize.js'
 import { goldenBytes } from './golden.js'
 
 test('normalises every byte to the float32 of the official transform', () => {
@@ -7,9 +7,10 @@ test('normalises every byte to the float32 of the official transform', () => {
   expect(NORMALIZED_VALUES).toEqual(golden)
 })
 
-test('writes planes from interleaved pixels', () => {
-  const planes = new Float32Array(6)
-  normalizePlanes(Uint8Array.of(1, 2, 3, 4, 5, 6), planes)
+test('writes planes from interleaved pixels, beside what is there', () => {
+  const planes = new Float32Array(12)
+  writeNormalized(Uint8Array.of(1, 2, 3, 4, 5, 6), new Uint32Array(planes.buffer), 1, 4)
   const value = (channel: number, byte: number) => NORMALIZED_VALUES[channel * 256 + byte]!
-  expect([...planes]).toEqual([value(0, 1), value(0, 4), value(1, 2), value(1, 5), value(2, 3), value(2, 6)])
+  const plane = (channel: number, ...bytes: number[]) => [0, ...bytes.map(byte => value(channel, byte)), 0]
+  expect([...planes]).toEqual([...plane(0, 1, 4), ...plane(1, 2, 5), ...plane(2, 3, 6)])
 })

@@ -19,12 +19,12 @@ const KITTY_PIECE = 4096
 export async function drawPicture(picture: RgbImage, graphics: Graphics, out: Output): Promise<void> {
   if (graphics.mode === 'blocks') {
     const { columns, rows } = fitCells(picture, { cellWidth: 1, cellHeight: 2 }, 1, out)
-    out.write(halfBlocks(resizeBicubic(picture, columns, rows * 2), out.hasTrueColors))
+    out.write(halfBlocks(await resizeBicubic(picture, columns, rows * 2), out.hasTrueColors))
     return
   }
   const { columns, rows } = fitCells(picture, graphics, MAX_MAGNIFICATION, out)
   const [width, height] = [columns * graphics.cellWidth, rows * graphics.cellHeight]
-  const fitted = resizeBicubic(picture, width, height)
+  const fitted = await resizeBicubic(picture, width, height)
   out.write(`${await PROTOCOLS[graphics.mode](fitted, columns)}\n`)
 }
 

@@ -7,6 +7,7 @@ import asc from 'assemblyscript/asc'
 /** Sources below `src`, with the name that their code has as text. */
 const SOURCES = {
   'formats/blocks/assembly/convert-rows.ts': 'convertRowsWasm',
+  'image/assembly/resample.ts': 'resampleWasm',
 }
 
 /** @typedef {keyof typeof SOURCES} Source */
