@@ -1,10 +1,10 @@
-// AssemblyScript, not TypeScript: `npm run build:wasm` makes ../resample-wasm.ts of it, which resampler.ts runs.
+// AssemblyScript, not TypeScript: `npm run build:wasm` makes ../resample-wasm.ts of it, which resample-memory.ts runs.
 // The tests hold every byte to Pillow's algorithm in plain JavaScript.
 //
 // A weight w has 22 fractional bits: too many for a product of 16-bit numbers. So it is split, w = high * 2^11 + low with
 // 0 <= low < 2^11, and |high| < 2^15 as |w| < 2^26. `i32x4.dot_i16x8_s` then adds up pixels times highs and pixels times lows of two
 // positions at a time, in 32 bits. All additions are modulo 2^32, as is (sum of highs) * 2^11 + (sum of lows): whatever overflows in
-// between, the outcome is the sum of w * pixel modulo 2^32, and that sum itself is below 2^31 (resample-table.ts).
+// between, the outcome is the sum of w * pixel modulo 2^32, and that sum itself is below 2^31, for which Pillow leaves two bits of headroom.
 
 /** Fractional bits of a weight. */
 const WEIGHT_BITS: i32 = 22
