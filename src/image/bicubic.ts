@@ -1,6 +1,6 @@
+import { createPacer, type Pause, runPaced } from '../platform/pacer.js'
 import type { RgbImage } from '../platform/platform.js'
 import { WorkBudget } from '../platform/work-budget.js'
-import { createPacer, type Pause, runPaced } from './pacer.js'
 import { createResampleKernels, type ResampleKernels } from './resample-memory.js'
 import { type ResizeTarget, resampleSteps } from './resample-strip.js'
 

@@ -6,8 +6,6 @@ import type { ImageLimits } from './platform.js'
 export interface PictureSize {
   readonly width: number
   readonly height: number
-  /** Will it be turned or mirrored? Then all of it is held twice. */
-  readonly isTurned: boolean
 }
 
 /** Memory that the pictures in work of one thread may take together: as much as one may take by default. */
@@ -24,10 +22,9 @@ const RGB = 3
 export function decodeBytes(
   bytes: Uint8Array,
   { decoder }: Pick<ReadableFormat, 'decoder'>,
-  { width, height, isTurned }: PictureSize,
+  { width, height }: PictureSize,
 ): number {
-  const held = HELD[decoder](bytes)
-  return width * height * Math.max(held + RGB, isTurned ? 2 * RGB : 0)
+  return width * height * (HELD[decoder](bytes) + RGB)
 }
 
 /**
@@ -43,10 +40,9 @@ export function checkDecodeBytes(
   { maxDecodeBytes }: ImageLimits,
 ): void {
   if (numBytes <= maxDecodeBytes) return
-  const turned = size.isTurned ? ' that is turned by its EXIF orientation' : ''
   throw new NVLMError(
     'IMAGE_TOO_LARGE',
-    `${name}: decoding ${size.width} x ${size.height} pixels of this kind of ${format.name}${turned} takes ${numBytes} bytes of memory, at most ${maxDecodeBytes} are accepted`,
+    `${name}: decoding ${size.width} x ${size.height} pixels of this kind of ${format.name} takes ${numBytes} bytes of memory, at most ${maxDecodeBytes} are accepted`,
     {
       hint: 'Make the picture smaller, save it as a PNG without interlacing or a JPEG that is not progressive, or raise limits.maxDecodeBytes.',
     },
@@ -58,8 +54,7 @@ const HELD: Readonly<Record<ReadableFormat['decoder'], (bytes: Uint8Array) => nu
   bmp: () => 0,
   png: heldByPng,
   jpeg: heldByJpeg,
-  // the whole picture with alpha, and its planes or the same once more
-  webp: () => 6,
+  webp: heldByWebp,
   // the canvas that frames are drawn on
   gif: () => 4,
 }
@@ -75,6 +70,17 @@ function heldByPng(bytes: Uint8Array): number {
   const isGrey16 = depth > 8 && colourType === 0
   if (bytes[INTERLACE_METHOD] === 0) return isGrey16 ? 2 * bytesOfSample : 0
   return (PNG_CHANNELS[colourType] ?? 4) * bytesOfSample + (isGrey16 ? 2 * bytesOfSample : 0)
+}
+
+/** Byte that has the flag of alpha, by the file's first chunk. @see developers.google.com/speed/webp/docs/riff_container */
+const WEBP_FLAGS: Readonly<Record<string, number>> = { VP8X: 20, VP8L: 24 }
+const WEBP_ALPHA = 0x10
+
+/** A frame with or without alpha, and the canvas that it is drawn on, with alpha. */
+function heldByWebp(bytes: Uint8Array): number {
+  const chunk = String.fromCharCode(...bytes.subarray(12, 16))
+  const flags = chunk === 'VP8 ' ? 0 : bytes[WEBP_FLAGS[chunk] ?? -1]
+  return (flags === undefined || flags & WEBP_ALPHA ? 4 : 3) + 4
 }
 
 /** Four coefficients of two bytes and a byte of CMYK for each pixel, the most there can be. */

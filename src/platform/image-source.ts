@@ -30,6 +30,12 @@ export async function openCommonSource(
   return undefined
 }
 
+/** Is it a picture that opening makes no copy of: bytes, pixels, or one that is opened already? */
+export function isInMemory(given: unknown): boolean {
+  if (ArrayBuffer.isView(given) || isArrayBuffer(given)) return true
+  return isObject(given) && (isOpened(given) || isPixels(given))
+}
+
 /**
  * The error for something that is no picture.
  *

@@ -102,7 +102,9 @@ export interface ImageLimits {
   readonly maxPixels: number
   /**
    * Memory that decoding takes at its peak: 3 bytes a pixel, and more for what a decoder must hold whole: interlaced PNG,
-   * progressive JPEG, WebP, GIF, pictures that are turned. In a browser, its own copies come on top.
+   * progressive JPEG, WebP, GIF. Turning takes no more. With 200 MB a PNG or JPEG of 64 megapixels is accepted, turned or
+   * not; refused are WebP above 20 (with alpha 18), progressive JPEG above 22 (4:2:0: 33), GIF and interlaced PNG above 28,
+   * JPEG in CMYK above 28 megapixels. In a browser, its own copies come on top.
    */
   readonly maxDecodeBytes: number
 }

@@ -25,11 +25,23 @@ export class WorkBudget {
 
   /** Do `work` once its cost is free; a cost above the capacity runs alone. An abort while waiting leaves the queue. */
   async run<Result>(cost: number, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
-    const taken = Math.min(cost, this.capacity)
-    await this.#take(taken, signal)
+    const leave = await this.enter(cost, signal)
     try {
       return await work()
     } finally {
+      leave()
+    }
+  }
+
+  /**
+   * Wait until a cost is free, and take it; for work that other code ends.
+   *
+   * @returns gives the cost back; to be called once
+   */
+  async enter(cost: number, signal?: AbortSignal): Promise<() => void> {
+    const taken = Math.min(cost, this.capacity)
+    await this.#take(taken, signal)
+    return () => {
       if (this.reclaim) this.#spent += taken
       else this.#free += taken
       this.#admit()

@@ -60,6 +60,22 @@ describe('turns a picture as its EXIF orientation says, if asked', () => {
   })
 })
 
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'turns orientation %i as sharp does, in each format',
+  async orientation => {
+    const [width, height] = [333, 141]
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37 + (i >> 7)) & 255)
+    for (const format of ['png', 'jpeg', 'webp'] as const) {
+      const pixels = sharp(data, { raw: { width, height, channels: 3 } })
+      const file = await pixels.toFormat(format).withMetadata({ orientation }).toBuffer()
+      const expected = await sharp(file).autoOrient().raw().toBuffer({ resolveWithObject: true })
+      const upright = await nodeImageDecoder.decode(file, { applyExif: true, limits })
+      expect([upright.width, upright.height]).toEqual([expected.info.width, expected.info.height])
+      expect(sha256(upright.data)).toBe(sha256(expected.data))
+    }
+  },
+)
+
 test('leaves black what the first frame of a GIF does not cover, where Pillow takes a palette colour', async () => {
   const file = readFileSync(goldenImage('decoder_interlaced.gif'))
   const frame = await nodeImageDecoder.decode(file, official)

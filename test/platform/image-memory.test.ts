@@ -1,5 +1,6 @@
 import sharp, { type JpegOptions, type PngOptions } from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { crc32 } from '../../src/nvlm/crc32.js'
 import { requireImageFormat } from '../../src/platform/image-format.js'
 import { decodeBytes } from '../../src/platform/image-memory.js'
 import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
@@ -13,9 +14,9 @@ const plain = sharp({ create: { width: side, height: side, channels: 3, backgrou
 const withAlpha = sharp({ create: { width: side, height: side, channels: 4, background: '#20406080' } })
 
 /** Bytes a pixel that decoding takes. */
-function bytesOfPixel(bytes: Uint8Array, isTurned = false): number {
+function bytesOfPixel(bytes: Uint8Array): number {
   const format = requireImageFormat({ name: 'picture', bytes })
-  return decodeBytes(bytes, format, { width: side, height: side, isTurned }) / side ** 2
+  return decodeBytes(bytes, format, { width: side, height: side }) / side ** 2
 }
 
 describe('bytes a pixel that decoding takes, as measured at 64 megapixels', () => {
@@ -41,15 +42,20 @@ describe('bytes a pixel that decoding takes, as measured at 64 megapixels', () =
       12,
       () => jpeg({ progressive: true, chromaSubsampling: '4:4:4' }, plain.clone().toColourspace('cmyk')),
     ],
-    ['a WebP', 9, () => plain.clone().webp().toBuffer()],
+    ['a WebP', 10, () => plain.clone().webp().toBuffer()],
+    ['a WebP with EXIF', 10, () => plain.clone().webp().withMetadata({ orientation: 6 }).toBuffer()],
+    ['a WebP without loss', 10, () => plain.clone().webp({ lossless: true }).toBuffer()],
+    ['a WebP with alpha', 11, () => withAlpha.clone().webp().toBuffer()],
+    ['a WebP without loss, with alpha', 11, () => withAlpha.clone().webp({ lossless: true }).toBuffer()],
     ['a GIF', 7, () => plain.clone().gif().toBuffer()],
   ])('%s: %i', async (_, expected, make) => {
     expect(bytesOfPixel(await make())).toBe(expected)
   })
 
-  test('one that is turned is held twice', async () => {
-    expect(bytesOfPixel(await plain.clone().jpeg().toBuffer(), true)).toBe(6)
-    expect(bytesOfPixel(await plain.clone().jpeg({ progressive: true }).toBuffer(), true)).toBe(6)
+  test('a WebP that hides what it is counts for the most there can be', async () => {
+    const file = await plain.clone().webp().toBuffer()
+    expect(bytesOfPixel(new Uint8Array(file).with(12, 0x41))).toBe(11)
+    expect(bytesOfPixel(file.subarray(0, 14))).toBe(11)
   })
 
   test('a JPEG that hides what it is counts for the most there can be', async () => {
@@ -117,6 +123,32 @@ describe('twelve bombs are refused by their headers', () => {
     const enough = { ...limits, maxDecodeBytes: 7 * side ** 2 }
     expect(await nodeImageDecoder.decode(file, { ...options, limits: enough })).toMatchObject({ width: side })
   })
+})
+
+test('a picture that waits for memory is not read before the one in front of it may start', async () => {
+  // by its header it takes 192 MB, and it fails soon
+  const png = await plain.clone().png().toBuffer()
+  png.writeUInt32BE(8000, 16)
+  png.writeUInt32BE(8000, 20)
+  png.writeUInt32BE(crc32(png.subarray(12, 29)), 29)
+  const file = new Uint8Array(png)
+  let numRead = 0
+  const blob = {
+    size: file.length,
+    type: 'image/png',
+    arrayBuffer: async () => {
+      numRead++
+      return file.buffer
+    },
+  }
+  const read: number[] = []
+  const decode = async () => {
+    await expect(nodeImageDecoder.decode(blob, options)).rejects.toMatchObject({ code: 'IMAGE_DECODE' })
+    read.push(numRead)
+  }
+  await Promise.all(Array.from({ length: 4 }, decode))
+  // one was decoded, and the next had been read to know its size
+  expect(read).toEqual([2, 3, 4, 4])
 })
 
 test('pictures count against the memory of all until the work on their pixels is done', async () => {

@@ -58,3 +58,15 @@ test('what finished work leaves behind is reclaimed when the next needs its room
   await Promise.all([work('c', 3), work('d', 1), work('e', 2)])
   expect(events).toEqual(['a', 'b', 'reclaimed', 'c', 'reclaimed', 'd', 'e'])
 })
+
+test('a cost that was taken is free again when it is left', async () => {
+  const budget = new WorkBudget(2)
+  const leave = await budget.enter(5)
+  const events: string[] = []
+  const next = budget.run(1, async () => void events.push('next'))
+  await new Promise(resolve => setImmediate(resolve))
+  events.push('left')
+  leave()
+  await next
+  expect(events).toEqual(['left', 'next'])
+})

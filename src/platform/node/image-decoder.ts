@@ -7,7 +7,10 @@ import type { ImageInput, OpenedImage, SharpLike } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
 import { checkDecodeBytes, decodeBytes, MAX_BYTES_IN_WORK } from '../image-memory.js'
 import { rgbFromPixels } from '../image-pixels.js'
+import { isInMemory } from '../image-source.js'
+import { createPacer } from '../pacer.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
+import { turnImage } from '../turn-image.js'
 import { WorkBudget } from '../work-budget.js'
 import { collectGarbage } from './collect-garbage.js'
 import { rgbFromCmyk, rgbFromGrey16 } from './image-channels.js'
@@ -16,6 +19,9 @@ import { type ImageSource, openImageSource } from './image-source.js'
 type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
 
 const picturesInWork = new WorkBudget(MAX_BYTES_IN_WORK, collectGarbage)
+
+/** One picture at a time is read and then waits for its memory; those behind it are not even read. */
+const nextPicture = new WorkBudget(1)
 
 /**
  * Decodes pictures with sharp (libvips) to what Pillow's `convert('RGB')` gives: alpha and colour profiles are
@@ -43,16 +49,37 @@ async function decodeFor<Result>(
   options: DecodeOptions,
   work: (image: RgbImage) => Promise<Result>,
 ): Promise<Result> {
+  const admit = () => admitPicture(input, options)
+  const { decode, leave } = await (isInMemory(input) ? admit() : nextPicture.run(1, admit, options.signal))
+  try {
+    return await work(await decode())
+  } finally {
+    leave()
+  }
+}
+
+/** A picture that may be decoded now. */
+interface AdmittedPicture {
+  readonly decode: () => Promise<RgbImage>
+  /** Gives back the memory that it was admitted with. */
+  readonly leave: () => void
+}
+
+async function admitPicture(
+  input: ImageInput | OpenedImage,
+  options: DecodeOptions,
+): Promise<AdmittedPicture> {
   const source = await openImageSource(input, options.limits)
   options.signal?.throwIfAborted()
+  const leave = () => {}
   switch (source.kind) {
     case 'pixels':
-      return work(rgbFromPixels(source.pixels, options.limits))
+      return { decode: async () => rgbFromPixels(source.pixels, options.limits), leave }
     case 'sharp':
-      return work(await decodePipeline(source.pipeline, options))
+      return { decode: () => decodePipeline(source.pipeline, options), leave }
     case 'encoded': {
       const { numBytes, decode } = await planDecoding(source, options)
-      return picturesInWork.run(numBytes, async () => work(await decode()), options.signal)
+      return { decode, leave: await picturesInWork.enter(numBytes + source.bytes.length, options.signal) }
     }
   }
 }
@@ -72,13 +99,10 @@ async function planDecoding(source: EncodedSource, options: DecodeOptions): Prom
     return { numBytes: bytes.length, decode: async () => decodeBmp(bytes, name, options.limits) }
   }
   const metadata = await readMetadata(source, format)
-  const { width, height, orientation = 1 } = metadata
-  checkDecodedSize(name, width, height, options.limits)
-  const size = { width, height, isTurned: options.applyExif && orientation > 1 }
-  const numBytes = decodeBytes(bytes, format, size)
-  checkDecodeBytes(source, format, size, numBytes, options.limits)
-  const opaque = format.decoder === 'gif' ? { ...source, bytes: withoutTransparency(bytes) } : source
-  return { numBytes, decode: () => decodePixels(opaque, format, metadata, options) }
+  checkDecodedSize(name, metadata.width, metadata.height, options.limits)
+  const numBytes = decodeBytes(bytes, format, metadata)
+  checkDecodeBytes(source, format, metadata, numBytes, options.limits)
+  return { numBytes, decode: () => decodeUpright(source, format, metadata, options) }
 }
 
 async function readMetadata(source: EncodedSource, format: SniffedFormat): Promise<Metadata> {
@@ -89,18 +113,30 @@ async function readMetadata(source: EncodedSource, format: SniffedFormat): Promi
   }
 }
 
+async function decodeUpright(
+  source: EncodedSource,
+  format: SniffedFormat,
+  metadata: Metadata,
+  { applyExif, signal }: DecodeOptions,
+): Promise<RgbImage> {
+  const image = await decodePixels(source, format, metadata)
+  const { orientation = 1 } = metadata
+  // sharp would turn a second copy of the picture
+  return applyExif ? turnImage(image, orientation, createPacer(signal)) : image
+}
+
 async function decodePixels(
   source: EncodedSource,
   format: SniffedFormat,
   metadata: Metadata,
-  { applyExif }: DecodeOptions,
 ): Promise<RgbImage> {
   try {
-    const opened = await openSharp(source.bytes)
-    const upright = applyExif ? opened.autoOrient() : opened
-    if (metadata.space === 'cmyk') return await decodeCmyk(upright)
-    if (isGrey16Png(source.bytes, format)) return await decodeGrey16(upright)
-    const { data, info } = await upright
+    const opened = await openSharp(
+      format.decoder === 'gif' ? withoutTransparency(source.bytes) : source.bytes,
+    )
+    if (metadata.space === 'cmyk') return await decodeCmyk(opened)
+    if (isGrey16Png(source.bytes, format)) return await decodeGrey16(opened)
+    const { data, info } = await opened
       .toColourspace('srgb')
       .removeAlpha()
       .raw()

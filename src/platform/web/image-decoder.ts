@@ -6,14 +6,15 @@ import type { ImageInput, OpenedImage } from '../image-input.js'
 import { checkDecodedSize } from '../image-limits.js'
 import { checkDecodeBytes, decodeBytes, MAX_BYTES_IN_WORK } from '../image-memory.js'
 import { rgbFromPixels } from '../image-pixels.js'
+import { createPacer } from '../pacer.js'
 import type { DecodeOptions, ImageDecoder, RgbImage } from '../platform.js'
+import { turnImage } from '../turn-image.js'
 import { WorkBudget } from '../work-budget.js'
 import { browser } from './browser.js'
 import { AS_STORED } from './drawn-image.js'
 import { type ImageHeader, parseImageHeader } from './image-header.js'
 import { openImageSource } from './image-source.js'
 import { readBitmap } from './read-back.js'
-import { turnImage } from './turn-image.js'
 
 const picturesInWork = new WorkBudget(MAX_BYTES_IN_WORK)
 
@@ -46,12 +47,10 @@ async function decodeFor<Result>(
   if (format.decoder === 'bmp') return work(decodeBmp(bytes, name, options.limits))
   const header = parseImageHeader(bytes, format.decoder)
   if (typeof header === 'string') throw damagedImage(source, format, header)
-  const { width, height, orientation } = header
-  checkDecodedSize(name, width, height, options.limits)
+  checkDecodedSize(name, header.width, header.height, options.limits)
   requirePlain(name, header)
-  const size = { width, height, isTurned: options.applyExif && orientation > 1 }
-  const numBytes = decodeBytes(bytes, format, size)
-  checkDecodeBytes(source, format, size, numBytes, options.limits)
+  const numBytes = decodeBytes(bytes, format, header)
+  checkDecodeBytes(source, format, header, numBytes, options.limits)
   const decode = () => decodeEncoded(source, format, header, options)
   return picturesInWork.run(numBytes, async () => work(await decode()), options.signal)
 }
@@ -68,7 +67,7 @@ async function decodeEncoded(
   source: EncodedImage,
   format: ReadableFormat,
   header: ImageHeader,
-  { applyExif, limits }: DecodeOptions,
+  { applyExif, limits, signal }: DecodeOptions,
 ): Promise<RgbImage> {
   const bytes = format.decoder === 'gif' ? withoutTransparency(source.bytes) : unturned(source.bytes, header)
   // without a type the browser looks at the bytes, as we did
@@ -80,7 +79,7 @@ async function decodeEncoded(
   const { width, height } = bitmap
   const data = await readBitmap(bitmap).finally(() => bitmap.close())
   const image = rgbFromPixels({ data, width, height, channels: 4 }, limits)
-  return applyExif ? turnImage(image, header.orientation) : image
+  return applyExif ? turnImage(image, header.orientation, createPacer(signal)) : image
 }
 
 /** The file with the orientation of an upright picture: browsers turn pictures whether asked to or not. */
