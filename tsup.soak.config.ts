@@ -1,8 +1,8 @@
 import { defineConfig } from 'tsup'
 
-/** The soak run talks to the command as it is published: the bundle in the root's `dist`. */
+/** The soak run and the server's figures: they talk to the command as it is published: the bundle in the root's `dist`. */
 export default defineConfig({
-  entry: ['test/soak/soak.ts', 'test/soak/leak.ts'],
+  entry: ['soak', 'leak', 'figures', 'batching'].map(name => `test/soak/${name}.ts`),
   outDir: 'test/soak/dist',
   format: ['esm'],
   platform: 'node',

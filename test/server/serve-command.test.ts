@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import { projectFolder, runNode } from '../support/run-node.js'
-import { SIGN_ANSWER, SIGN_MESSAGES } from './served-tiny.js'
+import { SHAPES, SIGN_ANSWER, SIGN_MESSAGES } from './served-tiny.js'
 
 /** The built command, which `npm test` builds before. */
 const children: ChildProcess[] = []
@@ -61,6 +61,29 @@ describe('nvlm serve', () => {
     expect(await outcome(await ask(url))).toBe(SIGN_ANSWER)
     // the whole start of the command, which is longer than the engine's part of it
     expect(performance.now() - killedAt).toBeLessThan(loadMs + 1000)
+  })
+
+  test('answers eight at once as each of them alone, in float32', async () => {
+    const { url } = await serve('--concurrency', '8')
+    const shapes = [
+      { type: 'image_url', image_url: { url: SHAPES } },
+      { type: 'text', text: 'What shapes are there?' },
+    ]
+    const talks = [
+      SIGN_MESSAGES,
+      [{ role: 'user', content: shapes }],
+      [{ role: 'user', content: 'How are you?' }],
+    ]
+    const asks = Array.from({ length: 8 }, (_, index) => ({
+      messages: talks[index % 3],
+      max_tokens: 6 + 3 * index,
+      min_tokens: index % 2 === 0 ? 6 + 3 * index : 1,
+    }))
+    const alone: string[] = []
+    for (const fields of asks) alone.push(await outcome(await ask(url, fields)))
+    expect(new Set(alone).size).toBeGreaterThan(4)
+    const together = await Promise.all(asks.map(async fields => outcome(await ask(url, fields))))
+    expect(together).toEqual(alone)
   })
 
   test('answers /health while its engine stands still, and kills it', async () => {

@@ -100,3 +100,16 @@ export const badAsks: readonly Ask[] = [
 export const longAsk: Ask = {
   ...chat('long', { messages: text, stream: true, max_tokens: 1500, min_tokens: 1500 }),
 }
+
+const QUESTIONS = ['How are you?', 'What shapes are there?', 'What does the sign say?', 'Describe it.']
+
+/** Requests of many kinds: 32 questions about pictures and none, of 1 to 60 tokens. */
+export function mixedAsks(): readonly Ask[] {
+  const pictures = [undefined, picture('sign.png'), picture('shapes.png')]
+  return Array.from({ length: 32 }, (_, index) => {
+    const [url, question] = [pictures[index % 3], `${'Please. '.repeat(index % 5)}${QUESTIONS[index % 4]}`]
+    const messages = url ? about(url, question) : [{ role: 'user', content: question }]
+    const tokens = { max_tokens: 4 + index, min_tokens: index % 2 === 0 ? 4 + index : 1 }
+    return chat(`mixed ${index}`, { messages, ...tokens })
+  })
+}

@@ -21,7 +21,7 @@ export async function send(url: string, ask: Ask, signal?: AbortSignal): Promise
   })
   const body = await response.text()
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
-  const events = isStream ? readEvents(body) : [JSON.parse(body)]
+  const events = isStream ? readEvents(body) : [parse(body, response.status)]
   const code = events.find(event => event.error)?.error.code
   const retryAfter = Number(response.headers.get('retry-after') ?? 0)
   return { status: response.status, code, text: saidBy(events), retryAfter }
@@ -43,9 +43,17 @@ export async function fetchAgain(url: string, init?: RequestInit): Promise<Respo
 // biome-ignore lint/suspicious/noExplicitAny: answers of many forms, read loosely
 type Json = any
 
+function parse(text: string, status: number): Json {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error(`status ${status}, no JSON: "${text.slice(0, 200)}"`)
+  }
+}
+
 function readEvents(body: string): readonly Json[] {
   const lines = body.split('\n').filter(line => line.startsWith('data: {'))
-  return lines.map(line => JSON.parse(line.slice('data: '.length)))
+  return lines.map(line => parse(line.slice('data: '.length), 200))
 }
 
 /** The words, calls and endings of all objects or events together, by choice. */

@@ -66,7 +66,8 @@ function ms(value: number, numDigits = 0): string {
   return `${value.toFixed(numDigits)} ms`
 }
 
-function row(name: string, value: string, isGood = true): boolean {
+/** Print one line. Gives `isGood`. */
+export function row(name: string, value: string, isGood = true): boolean {
   print(`${name.padEnd(52)} ${value.padStart(12)}${isGood ? '' : '   NOT MET'}`)
   return isGood
 }

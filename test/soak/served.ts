@@ -2,7 +2,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const command = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+/** The built command `nvlm`. */
+export const command = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 
 /** `nvlm serve` in a process of its own, with what can be seen of it from outside. Needs `ps`. */
 export class Served {
