@@ -103,7 +103,7 @@ export const longAsk: Ask = {
 
 const QUESTIONS = ['How are you?', 'What shapes are there?', 'What does the sign say?', 'Describe it.']
 
-/** Requests of many kinds: 32 questions about pictures and none, of 1 to 60 tokens. */
+/** Requests of many kinds: 32 questions about pictures and none, of up to 35 tokens. */
 export function mixedAsks(): readonly Ask[] {
   const pictures = [undefined, picture('sign.png'), picture('shapes.png')]
   return Array.from({ length: 32 }, (_, index) => {
