@@ -6,7 +6,13 @@ import { manifestHeader } from '../prepare/manifest.js'
 import type { PrepareOptions, PrepareProgress } from '../prepare/prepare-options.js'
 import { openPrepared } from '../prepare/prepared-model.js'
 import { readModelConfig } from '../prepare/read-model-config.js'
-import { describeDtypes, dtypePresets, parseDtype, type StageDtypes } from '../prepare/stage-dtypes.js'
+import {
+  describeDtypes,
+  dtypePresets,
+  isInPlace,
+  parseDtype,
+  type StageDtypes,
+} from '../prepare/stage-dtypes.js'
 import { inspectModel } from './inspect-model.js'
 import { hubNameOf, type ResolveHooks, resolveModel } from './resolve-model.js'
 import type { SourceOptions } from './source-options.js'
@@ -44,8 +50,7 @@ export async function folderToLoad(
     check: coming => requireMachineFits(coming, hub.memoryBytes, { dtype, contextLength }),
   })
   const stages = await chooseDtypes(hub.files, folder, dtype)
-  const isInPlace = Object.values(stages).every(name => name === 'fp32')
-  if (isInPlace) return folder
+  if (isInPlace(stages)) return folder
   return preparedBeside({ hub, prepare }, folder, stages, { signal, onProgress })
 }
 

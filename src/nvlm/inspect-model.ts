@@ -8,8 +8,15 @@ import { crossBytes } from '../models/prompt-cost.js'
 import type { Files } from '../platform/platform.js'
 import { readCheckpoint } from '../prepare/build-model.js'
 import { isPreparedFolder } from '../prepare/open-model.js'
+import { packedInPlace } from '../prepare/packed-tensors.js'
 import { openPrepared, readManifest } from '../prepare/prepared-model.js'
-import { type DtypeOption, dtypePresets, parseDtype, type StageDtypes } from '../prepare/stage-dtypes.js'
+import {
+  type DtypeOption,
+  dtypePresets,
+  isInPlace,
+  parseDtype,
+  type StageDtypes,
+} from '../prepare/stage-dtypes.js'
 import { type DeviceFit, describeDevices } from './device-fit.js'
 import { type ModelNeeds, modelNeeds, requireFit } from './model-needs.js'
 
@@ -74,7 +81,7 @@ export interface ModelInspection {
 
 /** What is to be found out. */
 export interface InspectOptions {
-  /** Tell the needs of this dtype only; default: of each name that stands for all stages. */
+  /** Tell the needs of this dtype only; default: of each name that stands for all stages, and that the weights can be prepared as. */
   readonly dtype?: DtypeOption | undefined
   /** Tokens of prompt and answer that memory is counted for; default 4096, or the model's limit if that is less. */
   readonly contextLength?: number | undefined
@@ -115,7 +122,10 @@ export async function inspectModel(
     contextLength: Math.min(contextLength, described.contextLength),
     pictureBytes: largestPictureBytes(model.config),
   }
-  const needs = modelNeeds(model, dtypes, sequence)
+  const { packed } = model.config
+  const offered = packed === undefined ? dtypes : dtypes.filter(stages => !isInPlace(stages))
+  if (packed !== undefined && offered.length === 0) throw packedInPlace(packed.layout)
+  const needs = modelNeeds(model, offered, sequence)
   requireFit(needs, memoryBytes, sequence.contextLength)
   const fits = describeDevices(devices, needs, memoryBytes)
   return { id, kind: 'checkpoint', ...described, dtype: dtypePresets.fp32, needs, devices: fits, license }

@@ -2,7 +2,7 @@ import { NVLMError } from '../core/errors.js'
 import { isBlockDType } from '../formats/blocks/block-format.js'
 import type { CheckpointModel } from '../prepare/build-model.js'
 import { planModel } from '../prepare/plan-model.js'
-import { describeDtypes, type StageDtypes } from '../prepare/stage-dtypes.js'
+import { describeDtypes, isInPlace, type StageDtypes } from '../prepare/stage-dtypes.js'
 import { rowBytesOf } from '../prepare/weight-layout.js'
 
 /** What a model takes when its weights are stored as `dtype`. */
@@ -53,10 +53,9 @@ export function modelNeeds(
       stored += bytes
       widened += isFloat ? place.columns * rows.count * 4 : bytes
     }
-    const isInPlace = Object.values(stages).every(dtype => dtype === 'fp32')
     return {
       dtype: describeDtypes(stages),
-      diskBytes: isInPlace
+      diskBytes: isInPlace(stages)
         ? model.checkpoint.totalBytes
         : dataFiles.reduce((sum, { bytes }) => sum + bytes, 0),
       memoryBytes: widened + workBytes,

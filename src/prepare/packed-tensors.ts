@@ -26,6 +26,13 @@ const NAMES: Readonly<Record<PackedLayout, PackedNames>> = {
   },
 }
 
+/** The error for weights that are to be read where they lie, in the order in which another tool has packed them. */
+export function packedInPlace(layout: PackedLayout): NVLMError {
+  return new NVLMError('MODEL_UNSUPPORTED', `the weights are quantised in the order of ${layout}`, {
+    hint: 'Prepare the checkpoint, which puts them in the order of the engine: nvlm prepare <folder> --dtype q4 --out <folder>.',
+  })
+}
+
 /**
  * The tensors of a checkpoint with one entry `….weight` more for each matrix that was quantised before.
  *

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { NVLMError } from '../core/errors.js'
 import { type RoundingName, roundings } from '../formats/blocks/rounding.js'
-import { type DtypeOption, dtypeOptionSchema, type StageDtypes } from './stage-dtypes.js'
+import { type DtypeOption, dtypeOptionSchema, isInPlace, type StageDtypes } from './stage-dtypes.js'
 
 /** Progress of a preparation. */
 export interface PrepareProgress {
@@ -77,8 +77,8 @@ export function parsePrepareOptions(options: PrepareOptions): CheckedPrepareOpti
     throw new NVLMError('INVALID_OPTION', `prepare: ${name}: ${issue?.message}`, { cause: result.error })
   }
   const { dtype, rounding = 'search', activations = 'int8', ...rest } = result.data
-  const isInPlace = dtype === undefined || Object.values(dtype).every(name => name === 'fp32')
-  if (rest.hashWeights && !isInPlace) {
+  const staysInPlace = dtype === undefined || isInPlace(dtype)
+  if (rest.hashWeights && !staysInPlace) {
     throw new NVLMError(
       'INVALID_OPTION',
       'prepare: hashWeights: the checkpoint is not needed after a conversion',
@@ -87,5 +87,5 @@ export function parsePrepareOptions(options: PrepareOptions): CheckedPrepareOpti
       },
     )
   }
-  return { ...rest, dtype: isInPlace ? undefined : dtype, rounding, activations }
+  return { ...rest, dtype: staysInPlace ? undefined : dtype, rounding, activations }
 }

@@ -99,6 +99,11 @@ export function describeDtypes(stages: StageDtypes): string {
   return preset ?? names.map(stage => `${stage}=${stages[stage]}`).join(',')
 }
 
+/** Are all weights left as they are, so that the checkpoint's own files can be read? */
+export function isInPlace(stages: StageDtypes): boolean {
+  return names.every(stage => stages[stage] === 'fp32')
+}
+
 /** Are these the same dtypes for the same stages? */
 export function areSameDtypes(a: StageDtypes, b: StageDtypes): boolean {
   return names.every(stage => a[stage] === b[stage])

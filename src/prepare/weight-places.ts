@@ -5,6 +5,7 @@ import type { TensorInfo } from '../formats/safetensors.js'
 import type { SafetensorsCheckpoint } from '../formats/safetensors-checkpoint.js'
 import type { FloatPlace, WeightPart, WeightSource } from '../graph/weight-source.js'
 import type { Files } from '../platform/platform.js'
+import { packedInPlace } from './packed-tensors.js'
 
 /** The weights of a checkpoint as graphs name them. */
 export interface PlacedWeights {
@@ -47,15 +48,7 @@ class CheckpointWeights implements WeightSource {
   place(name: string, { rows }: WeightPart): readonly FloatPlace[] {
     const tensor = this.tensors.get(name)
     invariant(tensor, `tensor ${name} was found before it is placed`)
-    if (tensor.packed) {
-      throw new NVLMError(
-        'MODEL_UNSUPPORTED',
-        `tensor "${name}" is quantised in the order of ${tensor.packed.layout}`,
-        {
-          hint: 'Prepare the checkpoint first, which puts it in the order of the engine: nvlm prepare <folder> --dtype q4 --out <folder>.',
-        },
-      )
-    }
+    if (tensor.packed) throw packedInPlace(tensor.packed.layout)
     const dtype = tensor.dtype as FloatPlace['dtype']
     const columns = numElements(tensor.shape.slice(1))
     const offset = tensor.offset + rows.first * columns * bytesPerElement[dtype]

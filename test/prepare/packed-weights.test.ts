@@ -129,11 +129,17 @@ describe.each([
   test('is inspected before it is prepared, and needs what a conversion of it takes', async () => {
     const { kind, needs } = await inspectModel(nodeFiles, folder)
     expect(kind).toBe('checkpoint')
-    expect(needs!.length).toBeGreaterThan(0)
+    expect(needs!.map(({ dtype }) => dtype)).toEqual(['bf16', 'fp16', 'q8', 'q4'])
     const q4 = needs!.find(({ dtype }) => dtype === 'q4')!
     const out = join(root, `${name}-q4`)
     const { data } = await prepareCheckpoint(nodeFiles, nodeFolderPublisher, folder, { out, dtype: 'q4' })
     expect(q4.diskBytes).toBe(data.reduce((sum, { bytes }) => sum + bytes, 0))
+  })
+
+  test('can not be read where it lies, which its needs say as loading does', async () => {
+    const refusal = { code: 'MODEL_UNSUPPORTED', message: expect.stringContaining(quantization.quant_method) }
+    await expect(inspectModel(nodeFiles, folder, { dtype: 'fp32' })).rejects.toMatchObject(refusal)
+    await expect(buildModel(nodeFiles, folder)).rejects.toMatchObject(refusal)
   })
 
   test('asks to be prepared before it is loaded', async () => {
