@@ -13,8 +13,11 @@ export function checkEncodedSize(name: string, numBytes: number, { maxBytes }: I
   })
 }
 
+/** Longest side in pixels: that of JPEG. Resizing a picture of one column and millions of rows would take minutes. */
+const MAX_SIDE = 65_535
+
 /**
- * Refuse a picture by its size in pixels, before it is decoded.
+ * Refuse a picture by its size in pixels, before it is decoded: too many of them, or a side of more than 65535.
  *
  * @throws {NVLMError} IMAGE_TOO_LARGE
  */
@@ -24,6 +27,12 @@ export function checkDecodedSize(
   height: number,
   { maxPixels }: ImageLimits,
 ): void {
+  if (Math.max(width, height) > MAX_SIDE) {
+    const message = `${name}: is ${width} x ${height} pixels, a side may have ${MAX_SIDE} at most`
+    throw new NVLMError('IMAGE_TOO_LARGE', message, {
+      hint: 'Cut the picture into pieces, or make it smaller.',
+    })
+  }
   if (width * height <= maxPixels) return
   const message = `${name}: is ${width} x ${height} pixels, at most ${maxPixels} pixels are accepted`
   throw new NVLMError('IMAGE_TOO_LARGE', message, {

@@ -98,7 +98,7 @@ export interface FolderPublisher {
 export interface ImageLimits {
   /** Encoded size in bytes. */
   readonly maxBytes: number
-  /** Decoded width x height. */
+  /** Decoded width x height. A side may have 65535 pixels at most, whatever this is. */
   readonly maxPixels: number
   /**
    * Memory that decoding takes at its peak: 3 bytes a pixel, and more for what a decoder must hold whole: interlaced PNG,

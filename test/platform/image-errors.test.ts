@@ -162,6 +162,18 @@ describe('a picture that is too large is refused by its header', () => {
     }
   })
 
+  test.each([
+    [1, 65_536],
+    [65_536, 1],
+  ])('by a side of more than 65535 pixels: %i x %i', async (width, height) => {
+    const refusal = {
+      code: 'IMAGE_TOO_LARGE',
+      message: expect.stringContaining('a side may have 65535 at most'),
+    }
+    expect(await failure(pngOfSize(width, height))).toMatchObject(refusal)
+    expect(await failure({ data: new Uint8Array(3 * width * height), width, height })).toMatchObject(refusal)
+  })
+
   test('by its bytes, before it is read', async () => {
     const limits = { maxBytes: 100, maxPixels: 64_000_000, maxDecodeBytes: 200_000_000 }
     const path = write('large.png', readFileSync(goldenImage('mode_rgba.png')))
