@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { ImageInput } from '../../src/platform/image-input.js'
 import { nodeImageDecoder } from '../../src/platform/node/image-decoder.js'
 import { goldenImage } from '../image/golden.js'
 
@@ -20,7 +21,7 @@ function write(name: string, content: string | Uint8Array): string {
   return path
 }
 
-const failure = (input: string | Uint8Array, limits = options.limits) =>
+const failure = (input: ImageInput, limits = options.limits) =>
   nodeImageDecoder.decode(input, { ...options, limits }).then(
     () => expect.fail('the picture was accepted'),
     error => error,
