@@ -26,6 +26,18 @@ class CrossAttention(nn.Module):
         self.o_proj = nn.Linear(s.hidden, s.hidden, bias=False)
         self.gate = nn.Parameter(torch.full((1,), FIRST_GATE))
 
+    @torch.no_grad()
+    def start_from(self, layer, size):
+        """
+        Take the weights of a decoder layer's own attention, where it has learnt to look at pictures. Keys and values came
+        from its norm there, which is put into the weights for rows of root mean square `size`.
+        """
+        norm = layer.input_layernorm.weight / size
+        for ours, own in ((self.q_proj, layer.q_proj), (self.o_proj, layer.o_proj)):
+            ours.weight.copy_(own.weight)
+        for ours, own in ((self.k_proj, layer.k_proj), (self.v_proj, layer.v_proj)):
+            ours.weight.copy_(own.weight * norm)
+
     def forward(self, x, outside, mask):
         """x [rows, length, hidden], outside [rows, size, hidden], mask bool [rows, length, size]; a token that sees nothing gets 0."""
         rows, length, _ = x.shape

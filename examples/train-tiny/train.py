@@ -29,6 +29,7 @@ import checkpoint
 import pictures
 import questions
 import samples
+import start
 from nvlm_d import NVLMD, Sizes
 from nvlm_xh import NVLMH, NVLMX
 from tokenizer import Tokenizer, learn_merges
@@ -79,13 +80,17 @@ def build(variant=VARIANTS["d"], seed=0):
 class Student:
     """A model that is trained, its optimiser, and the teacher of its vision layers where these are trained as well."""
 
-    def __init__(self, name, vision_from):
+    def __init__(self, name, vision_from, start_from=None):
         self.variant = VARIANTS[name]
         self.model, self.tokenizer, self.vocab_size = build(self.variant)
         self.teacher = None if vision_from else Teacher(self.model.sizes.vit_hidden)
         if vision_from:
             checkpoint.load(self.model, vision_from, "vision.")
             self.model.vision.requires_grad_(False)
+        if start_from:
+            trained, _, _ = build()
+            checkpoint.load(trained, start_from)
+            start.from_trained(self.model, trained, self.tokenizer)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.parameters += self.teacher.parameters() if self.teacher else []
         matrices, vectors = ([p for p in self.parameters if (p.dim() > 1) == matrix] for matrix in (True, False))
@@ -156,7 +161,7 @@ def draw_chunks(rng, student, count, shares):
 def run(rank, world, options):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{options.work}/rendezvous-{options.session}", rank=rank, world_size=world)
-    students = {name: Student(name, options.vision_from) for name in options.variants}
+    students = {name: Student(name, options.vision_from, options.start_from) for name in options.variants}
     first = students[options.variants[0]]
     state_file, used, seen, step = options.work / "state.pt", 0.0, 0, 0
     if state_file.exists():
@@ -174,8 +179,8 @@ def run(rank, world, options):
         progress = float(clock) / budget
         if progress >= 1:
             break
-        rate = options.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * progress)))
-        shares = (0.22, options.six_tiles) if progress > 0.12 else (0.02, 0)
+        rate = options.rate * min(1, (step + 1) / (40 if options.start_from else 200)) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * progress)))
+        shares = (0.22, options.six_tiles) if options.start_from or progress > 0.12 else (0.02, 0)
         chunks = draw_chunks(rng, first, options.batch, shares)
         for student in students.values():
             student.learn(chunks, 0.5 * (1 - progress), rate)
@@ -216,6 +221,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["d"], help="several need --vision-from")
     parser.add_argument("--vision-from", type=pathlib.Path, help="a checkpoint whose vision encoder is taken and kept as it is")
+    parser.add_argument("--start-from", type=pathlib.Path, help="an NVLM-D checkpoint whose language model all variants start from")
     parser.add_argument("--batch", type=int, default=64, help="samples a step and process")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--six-tiles", type=float, default=0, help="share of the pictures that have six tiles and a thumbnail")
