@@ -43,10 +43,10 @@ const convertWorkerUrl = new URL('./convert-worker.js', import.meta.url)
 const { platform } = nodeHost
 const sourceHost: SourceHost = { hub, prepare: prepareFolderHere }
 
-/** A checkpoint folder, converted with all threads of this machine. */
+/** A checkpoint folder, converted with all cores of this machine; one thread more, since some wait for the disk. */
 function prepareFolderHere(folder: string, options: PrepareOptions): Promise<Manifest> {
   return prepareFolder(platform.files, platform.publisher, folder, options, {
-    startConverter: (numThreads = availableParallelism()) =>
+    startConverter: (numThreads = availableParallelism() + 1) =>
       startConvertThreads(convertWorkerUrl, numThreads),
   })
 }

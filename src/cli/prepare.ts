@@ -23,7 +23,11 @@ export const prepare: Command = {
     { name: 'rounding', value: 'name', help: 'search or min-max, for q8 and q4 (default: search)' },
     { name: 'activations', value: 'name', help: 'int8 or fp32 inside q8 and q4 layers (default: int8)' },
     { name: 'hash-weights', help: 'record hashes of weights that are read in place, for `nvlm verify`' },
-    { name: 'threads', value: 'number', help: 'threads that convert (default: one for each core)' },
+    {
+      name: 'threads',
+      value: 'number',
+      help: 'threads that convert (default: one more than there are cores)',
+    },
   ],
   async run(args, { api, out, err, signal }) {
     const checkpoint = args.only('checkpoint')

@@ -47,7 +47,11 @@ export interface Files {
 
 /** A file of known size whose parts are written in any order. */
 export interface DataFileWriter {
+  /** Where it is until the folder gets its name; other threads may write into it there. */
+  readonly path: string
   write(offset: number, bytes: Uint8Array): Promise<void>
+  /** Everything before `end` is written and stays as it is: it is hashed while the rest is written. */
+  settle(end: number): void
   /** Bring it to the disk, make it read-only and close it; gives its SHA-256, read back, in lower-case hexadecimal. */
   finish(): Promise<string>
   /** Close it as it is. After `finish`, or a second time, does nothing. */

@@ -5,12 +5,19 @@ import { type RoundingName, roundings } from '../formats/blocks/rounding.js'
 import { RowConverter } from '../formats/blocks/row-converter.js'
 import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
 
+/** A place in a file. */
+export interface FilePart {
+  readonly path: string
+  /** In bytes. */
+  readonly offset: number
+}
+
 /** Some whole rows of a stored matrix, and what they are to become. */
 export interface SlabTask {
   /** For messages. */
   readonly name: string
-  /** Little-endian floats [rows, storedColumns], aligned to their size. */
-  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Where little-endian floats [rows, storedColumns] begin. */
+  readonly source: FilePart
   readonly from: FloatPlace['dtype']
   readonly to: WeightPlace['dtype']
   readonly rows: number
@@ -18,45 +25,72 @@ export interface SlabTask {
   /** Columns to keep, from the first. */
   readonly columns: number
   readonly rounding: RoundingName
+  /** Where each array of the converted rows goes: floats, or codes, scales and zero points. */
+  readonly targets: readonly FilePart[]
 }
 
-/** The converted rows, array by array: floats, or codes, scales and zero points. */
-export type ConvertedSlab = readonly Uint8Array<ArrayBuffer>[]
-
-/** Converts slabs, here or on other threads. */
+/** Converts slabs, here or on other threads: reads the rows, and writes what they become. */
 export interface SlabConverter {
-  /** Slabs that it is worth giving it at a time. */
+  /** Slabs that it takes at a time, at most. */
   readonly concurrency: number
-  /** `task.bytes` belongs to the converter from now on. */
-  convert(task: SlabTask): Promise<ConvertedSlab>
+  convert(task: SlabTask): Promise<void>
   close(): Promise<void>
 }
 
+/** Reads and writes for a converter. */
+export interface SlabFiles {
+  read(part: FilePart, length: number): Promise<Uint8Array>
+  write(part: FilePart, bytes: Uint8Array): Promise<void>
+}
+
 /** Converts in the calling thread. */
-export function directConverter(): SlabConverter {
-  const converter = RowConverter.create()
+export function directConverter(files: SlabFiles): SlabConverter {
+  const rows = RowConverter.create()
   return {
     concurrency: 1,
-    convert: async task => convertSlab(await converter, task),
+    async convert(task) {
+      const slab = new SlabRows(await rows, task)
+      slab.room.set(await files.read(task.source, slab.room.byteLength))
+      for (const [index, bytes] of slab.convert().entries()) await files.write(task.targets[index]!, bytes)
+    },
     close: async () => {},
+  }
+}
+
+/** The rows of one task, in the memory of a converter, which takes one task at a time. */
+export class SlabRows {
+  /** Where the stored rows belong, before `convert`. */
+  readonly room: Uint8Array<ArrayBuffer>
+
+  constructor(
+    private readonly converter: RowConverter,
+    private readonly task: SlabTask,
+  ) {
+    this.room = converter.room({ ...task, rounding: roundings[task.rounding] })
+  }
+
+  /**
+   * Convert the rows. The result depends on nothing but them and the task.
+   *
+   * @returns the array for each target
+   * @throws {NVLMError} NUMERIC if a weight is not finite, or does not fit the format
+   */
+  convert(): readonly Uint8Array<ArrayBuffer>[] {
+    const { task } = this
+    if (task.to === task.from && task.columns === task.storedColumns) return [this.room]
+    const arrays = this.converter.convert({ ...task, rounding: roundings[task.rounding] })
+    if (arrays !== undefined) return arrays
+    throw describeRefusal(task, this.room)
   }
 }
 
 const LARGEST_HALF = 65504
 
-/**
- * Convert some rows. The result depends on nothing but the task.
- *
- * @throws {NVLMError} NUMERIC if a weight is not finite, or does not fit the format
- */
-export function convertSlab(converter: RowConverter, task: SlabTask): ConvertedSlab {
-  const arrays = converter.convert({ ...task, rounding: roundings[task.rounding] })
-  if (arrays !== undefined) return arrays
-  throw describeRefusal(task)
-}
-
 /** Names the weight that a converter did not take. */
-function describeRefusal({ name, bytes, from, to, rows, storedColumns, columns }: SlabTask): NVLMError {
+function describeRefusal(
+  { name, from, to, rows, storedColumns, columns }: SlabTask,
+  bytes: Uint8Array<ArrayBuffer>,
+): NVLMError {
   const values = toFloat32(bytes, from)
   const largest = to === 'F16' ? LARGEST_HALF : Number.MAX_VALUE
   const refused = values.find((value, index) => {

@@ -4,7 +4,7 @@ import { readLicense } from '../hub/model-card.js'
 import type { Files, FolderPublisher, FolderWriter } from '../platform/platform.js'
 import { BATCH_SLOTS } from './batch-slots.js'
 import { type BuiltModel, buildInPlace, type CheckpointModel, readCheckpoint } from './build-model.js'
-import { directConverter, type SlabConverter } from './convert-slab.js'
+import type { SlabConverter } from './convert-slab.js'
 import { graphNames, graphParts } from './graph-names.js'
 import { encodeManifest, MANIFEST_NAME, type Manifest, manifestHeader, parseManifest } from './manifest.js'
 import { type ModelPlan, planModel } from './plan-model.js'
@@ -195,7 +195,7 @@ async function convertWeights(
   onProgress?.({ step: 'build', done: 1, total: 1 })
   const common = await writeFolder(preparation, model, plan)
   const total = steps.reduce((sum, step) => sum + bytesOfStep(step), 0)
-  const converter = machine.startConverter?.(numThreads) ?? directConverter()
+  const converter = machine.startConverter?.(numThreads)
   try {
     const data = await writeWeights({
       ...{ files, writer, converter, rounding, steps, dataFiles, finished, signal },
@@ -213,6 +213,6 @@ async function convertWeights(
       },
     }
   } finally {
-    await converter.close()
+    await converter?.close()
   }
 }

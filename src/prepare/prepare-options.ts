@@ -35,7 +35,7 @@ export interface PrepareOptions {
   readonly activations?: 'int8' | 'fp32' | undefined
   /** Record a hash of each weight file that is read in place, so that `verifyModel` can check it. Reads all weights. */
   readonly hashWeights?: boolean | undefined
-  /** Threads that convert; default: one for each core. */
+  /** Threads that read, convert and write; default: one more than there are cores, since some wait for the disk. */
   readonly numThreads?: number | undefined
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined
   readonly signal?: AbortSignal | undefined

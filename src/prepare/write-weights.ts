@@ -7,20 +7,22 @@ import { repackMatrix } from '../formats/repack-matrix.js'
 import type { TensorInfo } from '../formats/safetensors.js'
 import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
 import type { DataFileWriter, Files, FolderWriter, RandomAccessFile } from '../platform/platform.js'
-import type { ConvertedSlab, SlabConverter } from './convert-slab.js'
+import { directConverter, type SlabConverter, type SlabFiles } from './convert-slab.js'
 import type { ConversionStep, DataFilePlan } from './weight-layout.js'
+import { WriteFrontier } from './write-frontier.js'
 
 /** Weights converted at a time by one thread. A slab is whole rows, so it may be larger if a row is. */
 const SLAB_WEIGHTS = 2 << 20
 
 /** Bytes written between two entries of the journal; about twice as many are what a killed run may have to do again. */
-const JOURNAL_BYTES = 256 << 20
+const JOURNAL_BYTES = 512 << 20
 
 /** What the data files of a prepared folder are made from. */
 export interface WeightWriting {
   readonly files: Files
   readonly writer: FolderWriter
-  readonly converter: SlabConverter
+  /** Default: this thread converts. */
+  readonly converter?: SlabConverter | undefined
   readonly rounding: RoundingName
   readonly steps: readonly ConversionStep[]
   readonly dataFiles: readonly DataFilePlan[]
@@ -41,9 +43,10 @@ export interface WrittenFile {
 }
 
 /**
- * Write the data files: rows are read, converted and written slab by slab, some of them at the same time.
+ * Write the data files: rows are read, converted and written slab by slab, some of them at the same time. What is whole
+ * is hashed meanwhile.
  *
- * Memory: about 24 bytes a weight of the slabs under way, whatever the size of the checkpoint.
+ * Memory: about 12 bytes a weight of the slabs under way, whatever the size of the checkpoint.
  */
 export async function writeWeights(writing: WeightWriting): Promise<readonly WrittenFile[]> {
   const run = new WeightWriterRun(writing)
@@ -61,9 +64,19 @@ interface Slab {
   /** First row, counted within the step. */
   readonly first: number
   readonly rows: number
+  /** Where its arrays go. */
+  readonly parts: readonly SlabPart[]
+}
+
+interface SlabPart {
+  readonly file: string
+  readonly offset: number
 }
 
 class WeightWriterRun {
+  private readonly slabs: readonly Slab[]
+  private readonly frontier: WriteFrontier
+  private readonly converter: SlabConverter
   private readonly targets = new Map<string, DataFileWriter>()
   private readonly sources = new Map<string, Promise<RandomAccessFile>>()
   private readonly pending = new Map<number, number>()
@@ -73,13 +86,21 @@ class WeightWriterRun {
   private failure: unknown
   private doneBytes = 0
 
-  constructor(private readonly writing: WeightWriting) {}
+  constructor(private readonly writing: WeightWriting) {
+    this.slabs = writing.steps.flatMap((step, index) =>
+      writing.finished.has(index) ? [] : slabsOf(step, index),
+    )
+    for (const { index } of this.slabs) this.pending.set(index, (this.pending.get(index) ?? 0) + 1)
+    const parts = this.slabs.flatMap(slab => slab.parts)
+    this.frontier = new WriteFrontier(parts, (file, end) => this.targets.get(file)!.settle(end))
+    this.converter = writing.converter ?? directConverter(this.filesForHere())
+  }
 
   async run(): Promise<readonly WrittenFile[]> {
     const { steps, dataFiles, finished, writer } = this.writing
     for (const { name, bytes } of dataFiles) this.targets.set(name, await writer.openData(name, bytes))
     for (const index of finished) this.doneBytes += bytesOfStep(steps[index]!)
-    await forEachConcurrently(this.slabs(), this.writing.converter.concurrency + 1, slab => this.write(slab))
+    await forEachConcurrently(this.slabs, this.converter.concurrency, slab => this.write(slab))
     await this.saving
     this.throwFailure()
     await this.save()
@@ -99,60 +120,53 @@ class WeightWriterRun {
     for (const source of this.sources.values()) await source.then(file => file.close()).catch(() => {})
   }
 
-  private *slabs(): Iterable<Slab> {
-    const { steps, finished } = this.writing
-    for (const [index, step] of steps.entries()) {
-      if (finished.has(index)) continue
-      const rowsOfSlab = Math.max(1, Math.floor(SLAB_WEIGHTS / Math.max(1, step.storedColumns)))
-      const maxRows = step.tensor.packed ? step.rows.count : rowsOfSlab
-      this.pending.set(index, Math.ceil(step.rows.count / maxRows))
-      for (let first = 0; first < step.rows.count; first += maxRows) {
-        yield { index, step, first, rows: Math.min(maxRows, step.rows.count - first) }
-      }
-    }
-  }
-
   private async write(slab: Slab): Promise<void> {
     const { signal, onProgress } = this.writing
     signal?.throwIfAborted()
     this.throwFailure()
-    const { step, first } = slab
-    const { tensor, place } = step
-    const arrays = tensor.packed ? await this.repack(tensor.packed) : await this.convert(slab)
-    const target = this.targets.get(place.file)!
-    for (const [index, { offset, rowBytes }] of arraysOf(place).entries()) {
-      await target.write(offset + first * rowBytes, arrays[index]!)
-    }
-    this.doneBytes += bytesOfRows(step, slab.rows)
+    const { packed } = slab.step.tensor
+    await (packed ? this.repack(packed, slab) : this.convert(slab))
+    for (const part of slab.parts) this.frontier.add(part)
+    this.doneBytes += bytesOfRows(slab.step, slab.rows)
     onProgress(this.doneBytes)
     this.countDown(slab)
   }
 
   /** All of a matrix that is in blocks already. */
-  private async repack(packed: PackedMatrix): Promise<ConvertedSlab> {
+  private async repack(packed: PackedMatrix, { parts }: Slab): Promise<void> {
     const read = async (tensor: TensorInfo) =>
       (await this.source(tensor.file)).read(tensor.offset, tensor.byteLength)
-    return repackMatrix(packed, {
+    const arrays = repackMatrix(packed, {
       codes: await read(packed.codes),
       scales: await read(packed.scales),
       zeroPoints: packed.zeroPoints && (await read(packed.zeroPoints)),
     })
+    for (const [index, { file, offset }] of parts.entries()) {
+      await this.targets.get(file)!.write(offset, arrays[index]!)
+    }
   }
 
-  private async convert({ step, first, rows }: Slab): Promise<ConvertedSlab> {
-    const { converter, rounding } = this.writing
+  private async convert({ step, first, rows, parts }: Slab): Promise<void> {
     const { tensor, storedColumns, place } = step
     const from = tensor.dtype as FloatPlace['dtype']
     const rowBytes = storedColumns * bytesPerElement[from]
-    const source = await this.source(tensor.file)
-    const start = tensor.offset + (step.rows.first + first) * rowBytes
-    const bytes = (await source.read(start, rows * rowBytes)) as Uint8Array<ArrayBuffer>
-    const isCopy = place.dtype === from && place.columns === storedColumns
-    if (isCopy) return [bytes]
-    return converter.convert({
-      ...{ name: tensor.name, bytes, from, to: place.dtype, rows, storedColumns, rounding },
-      columns: place.columns,
+    await this.converter.convert({
+      ...{ name: tensor.name, from, to: place.dtype, rows, storedColumns, columns: place.columns },
+      source: { path: tensor.file, offset: tensor.offset + (step.rows.first + first) * rowBytes },
+      targets: parts.map(({ file, offset }) => ({ path: this.targets.get(file)!.path, offset })),
+      rounding: this.writing.rounding,
     })
+  }
+
+  private filesForHere(): SlabFiles {
+    return {
+      read: async ({ path, offset }, length) => (await this.source(path)).read(offset, length),
+      write: async ({ path, offset }, bytes) => {
+        const target = [...this.targets.values()].find(one => one.path === path)
+        invariant(target, `${path} is one of the data files`)
+        await target.write(offset, bytes)
+      },
+    }
   }
 
   private countDown({ index, step }: Slab): void {
@@ -197,6 +211,22 @@ class WeightWriterRun {
     this.sources.set(path, opened)
     return opened
   }
+}
+
+/** A slab is whole rows; a matrix that is in blocks already is one slab. */
+function slabsOf(step: ConversionStep, index: number): readonly Slab[] {
+  const { tensor, storedColumns, place } = step
+  const rowsOfSlab = Math.max(1, Math.floor(SLAB_WEIGHTS / Math.max(1, storedColumns)))
+  const maxRows = tensor.packed ? step.rows.count : rowsOfSlab
+  const slabs: Slab[] = []
+  for (let first = 0; first < step.rows.count; first += maxRows) {
+    const parts = arraysOf(place).map(({ offset, rowBytes }) => ({
+      file: place.file,
+      offset: offset + first * rowBytes,
+    }))
+    slabs.push({ index, step, first, rows: Math.min(maxRows, step.rows.count - first), parts })
+  }
+  return slabs
 }
 
 /** Bytes that are read for a step. */

@@ -165,7 +165,11 @@ export async function benchConvertParts(checkpoint: string, folder: string): Pro
     if (dtype !== 'bf16')
       nsPerWeight.set(
         dtype,
-        perWeight(() => converter.convert({ bytes, from: 'BF16', to, ...size })),
+        perWeight(() => {
+          const task = { from: 'BF16', to, ...size } as const
+          converter.room(task).set(bytes)
+          return converter.convert(task)
+        }),
       )
   }
   const source = readdirSync(checkpoint)

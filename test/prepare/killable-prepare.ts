@@ -1,3 +1,4 @@
+import { startConvertThreads } from '../../src/nvlm/worker/convert-threads.js'
 import { nodePlatform } from '../../src/platform/node/node-platform.js'
 import { prepareCheckpoint } from '../../src/prepare/prepare-checkpoint.js'
 import type { PrepareOptions } from '../../src/prepare/prepare-options.js'
@@ -10,6 +11,9 @@ export interface Job {
   readonly journalBytes: number
 }
 
+const workerUrl = new URL('./convert-worker.mjs', import.meta.url)
+const startConverter = () => startConvertThreads(workerUrl, 3)
+
 /** A process that prepares when it is told to, and is killed by the test meanwhile. It sends the bytes converted. */
 process.on('message', ({ checkpoint, options, journalBytes }: Job) => {
   process.send?.({ started: true })
@@ -18,7 +22,8 @@ process.on('message', ({ checkpoint, options, journalBytes }: Job) => {
   const onProgress: PrepareOptions['onProgress'] = ({ step, done }) => {
     if (step === 'weights') first ??= done
   }
-  prepareCheckpoint(files, publisher, checkpoint, { ...options, onProgress }, { journalBytes }).then(
+  const machine = { startConverter, journalBytes }
+  prepareCheckpoint(files, publisher, checkpoint, { ...options, onProgress }, machine).then(
     () => process.send?.({ first }, () => process.exit(0)),
     error => {
       process.stderr.write(`${error}\n`)

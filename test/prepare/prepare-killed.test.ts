@@ -18,7 +18,10 @@ let built: string
 
 beforeAll(async () => {
   cpSync(checkpointFolder('nvlmd-tiny-bf16-sharded'), checkpoint, { recursive: true })
-  built = await buildForNode({ prepare: 'test/prepare/killable-prepare.ts' })
+  built = await buildForNode({
+    prepare: 'test/prepare/killable-prepare.ts',
+    'convert-worker': 'src/nvlm/worker/convert-worker.ts',
+  })
 })
 afterAll(() => {
   rmSync(folder, { recursive: true })

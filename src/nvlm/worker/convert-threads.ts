@@ -1,18 +1,17 @@
 import type { Worker } from 'node:worker_threads'
 import { type ErrorCode, NVLMError } from '../../core/errors.js'
-import type { ConvertedSlab, SlabConverter, SlabTask } from '../../prepare/convert-slab.js'
+import type { SlabConverter, SlabTask } from '../../prepare/convert-slab.js'
 import { openThread } from './open-thread.js'
 
 /** What a converting thread answers. */
-export type ConvertReply =
-  | { readonly arrays: ConvertedSlab }
-  | {
-      readonly failure: {
-        readonly code: ErrorCode
-        readonly message: string
-        readonly hint: string | undefined
-      }
-    }
+export interface ConvertReply {
+  /** Absent if all went well. */
+  readonly failure?: {
+    readonly code: ErrorCode
+    readonly message: string
+    readonly hint: string | undefined
+  }
+}
 
 /**
  * Threads that convert slabs.
@@ -35,7 +34,7 @@ export function startConvertThreads(workerUrl: URL, numThreads: number): SlabCon
 
 /** A task whose answer is still to come. */
 interface Waiting {
-  resolve(slab: ConvertedSlab): void
+  resolve(): void
   reject(error: unknown): void
 }
 
@@ -46,11 +45,10 @@ class ConvertThread {
 
   constructor(workerUrl: URL) {
     this.worker = openThread(workerUrl)
-    this.worker.on('message', (reply: ConvertReply) => {
+    this.worker.on('message', ({ failure }: ConvertReply) => {
       const next = this.waiting.shift()
-      if ('arrays' in reply) next?.resolve(reply.arrays)
-      else
-        next?.reject(new NVLMError(reply.failure.code, reply.failure.message, { hint: reply.failure.hint }))
+      if (failure === undefined) next?.resolve()
+      else next?.reject(new NVLMError(failure.code, failure.message, { hint: failure.hint }))
     })
     this.worker.on('error', cause => this.fail(cause))
     this.worker.on('exit', code => this.fail(new Error(`it ended with code ${code}`)))
@@ -60,10 +58,10 @@ class ConvertThread {
     return this.waiting.length
   }
 
-  convert(task: SlabTask): Promise<ConvertedSlab> {
+  convert(task: SlabTask): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject })
-      this.worker.postMessage(task, [task.bytes.buffer])
+      this.worker.postMessage(task)
     })
   }
 

@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises
 import { join, relative, resolve, sep } from 'node:path'
 import { NVLMError } from '../../core/errors.js'
 import type { FileInfo, Files, HashOptions, RandomAccessFile } from '../platform.js'
+import { cutWhileRead, failReading, isMissing } from './fail-reading.js'
 
 /** Longest single read; the system call takes less than 2 GiB. */
 const MAX_READ_BYTES = 1 << 30
@@ -18,8 +19,8 @@ export const nodeFiles: Files = {
   stat: statFile,
   read: readWhole,
   open: openFile,
-  list: async path => (await readdir(path).catch(cause => fail(path, cause))).sort(),
-  realPath: path => realpath(path).catch(cause => fail(path, cause)),
+  list: async path => (await readdir(path).catch(cause => failReading(path, cause))).sort(),
+  realPath: path => realpath(path).catch(cause => failReading(path, cause)),
   sha256: hashFile,
 }
 
@@ -29,7 +30,7 @@ async function statFile(path: string): Promise<FileInfo | undefined> {
     const kind = info.isFile() ? 'file' : info.isDirectory() ? 'directory' : 'other'
     return { kind, size: info.size, modified: info.mtimeMs, numNames: info.nlink }
   } catch (cause) {
-    return isMissing(cause) ? undefined : fail(path, cause)
+    return isMissing(cause) ? undefined : failReading(path, cause)
   }
 }
 
@@ -68,7 +69,7 @@ async function hashFile(path: string, { signal, onBytes }: HashOptions = {}): Pr
 async function openFile(path: string): Promise<RandomAccessFile> {
   // O_NONBLOCK (absent on Windows): opening a named pipe must fail below instead of waiting for a writer
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
-  const handle = await open(path, flags).catch(cause => fail(path, cause))
+  const handle = await open(path, flags).catch(cause => failReading(path, cause))
   try {
     const info = await handle.stat()
     if (!info.isFile())
@@ -102,14 +103,8 @@ class NodeFile implements RandomAccessFile {
       const wanted = Math.min(length - done, MAX_READ_BYTES)
       const { bytesRead } = await this.handle
         .read(bytes, done, wanted, offset + done)
-        .catch(cause => fail(this.path, cause))
-      if (bytesRead === 0) {
-        throw new NVLMError(
-          'MODEL_INVALID',
-          `${this.path}: was cut at byte ${offset + done} while it was read`,
-          { hint: 'A file must not change while it is open.' },
-        )
-      }
+        .catch(cause => failReading(this.path, cause))
+      if (bytesRead === 0) throw cutWhileRead(this.path, offset + done)
       done += bytesRead
     }
     return bytes
@@ -118,22 +113,4 @@ class NodeFile implements RandomAccessFile {
   async close(): Promise<void> {
     await this.handle.close()
   }
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-}
-
-function isMissing(cause: unknown): boolean {
-  return codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR'
-}
-
-function fail(path: string, cause: unknown): never {
-  if (isMissing(cause)) {
-    throw new NVLMError('MODEL_NOT_FOUND', `${path}: does not exist`, { hint: 'Check the path.', cause })
-  }
-  throw new NVLMError('MODEL_INVALID', `${path}: cannot be read (${codeOf(cause)})`, {
-    hint: 'Check that this user may read it.',
-    cause,
-  })
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, type FileHandle, lstat, mkdir, open, rm, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -6,6 +5,7 @@ import { NVLMError } from '../../core/errors.js'
 import type { DataFileWriter, FolderPublisher, FolderWriter, PublishOptions } from '../platform.js'
 import { failWriting } from './fail-writing.js'
 import { FolderDraft } from './folder-draft.js'
+import { TrailingHash } from './trailing-hash.js'
 
 /** Publishes folders by writing a hidden neighbour and renaming it. */
 export const nodeFolderPublisher: FolderPublisher = { publish }
@@ -80,7 +80,7 @@ class NodeFolderWriter implements FolderWriter {
       await chmod(path, 0o600).catch(() => {})
       const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
       await handle.truncate(bytes)
-      const file = new NodeDataFile(path, handle)
+      const file = new NodeDataFile(path, handle, bytes)
       this.dataFiles.push(file)
       return file
     } catch (cause) {
@@ -110,13 +110,16 @@ class NodeFolderWriter implements FolderWriter {
 }
 
 class NodeDataFile implements DataFileWriter {
-  private isDirty = false
+  private readonly hash: TrailingHash
   private isClosed = false
 
   constructor(
-    private readonly path: string,
+    readonly path: string,
     private readonly handle: FileHandle,
-  ) {}
+    private readonly bytes: number,
+  ) {
+    this.hash = new TrailingHash(path, handle)
+  }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.byteLength; ) {
@@ -124,37 +127,34 @@ class NodeDataFile implements DataFileWriter {
         .write(bytes, done, bytes.byteLength - done, offset + done)
         .catch(cause => failWriting(this.path, cause))
       done += bytesWritten
-      this.isDirty = true
     }
   }
 
+  settle(end: number): void {
+    this.hash.advance(end)
+  }
+
   async sync(): Promise<void> {
-    if (!this.isDirty || this.isClosed) return
-    this.isDirty = false
+    if (this.isClosed) return
     await this.handle.datasync().catch(cause => failWriting(this.path, cause))
   }
 
   async finish(): Promise<string> {
     // the disk works while the processor hashes
-    const synced = this.sync()
-    synced.catch(() => {}) // reported below, where it is awaited
-    const hash = createHash('sha256')
-    for await (const piece of this.handle.createReadStream({
-      start: 0,
-      autoClose: false,
-      highWaterMark: 1 << 20,
-    }))
-      hash.update(piece)
-    await synced
+    const [sha256] = await Promise.all([
+      this.hash.finish(this.bytes).catch(cause => failWriting(this.path, cause)),
+      this.sync(),
+    ])
     await this.handle.chmod(0o444).catch(cause => failWriting(this.path, cause))
     await this.handle.sync().catch(cause => failWriting(this.path, cause))
     await this.close()
-    return hash.digest('hex')
+    return sha256
   }
 
   async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
+    await this.hash.stop()
     await this.handle.close()
   }
 }
