@@ -108,14 +108,13 @@ async function serveFolder(
   model: string | undefined,
   { dtype, revision, signal, onNotice, onProgress, ...options }: CliServeOptions,
 ): Promise<RunningServer> {
-  const { imageUrls, imageNetworks, imageFolder, concurrency, contextLength, stallTimeoutMs, ...rest } =
-    options
-  const { modelName, ...serveOptions } = rest
+  const { imageUrls, imageNetworks, imageFolder, modelName, ...rest } = options
+  const { concurrency, contextLength, prefixCache, stallTimeoutMs, ...serveOptions } = rest
   const fetchImage = imageUrls ? createImageFetcher({ networks: imageNetworks }) : undefined
   const readImage = imageFolder === undefined ? undefined : await createImageFolder(imageFolder)
   const nvlm = await NVLM.load(model, {
     dtype: dtype as LoadOptions['dtype'],
-    ...{ revision, signal, concurrency, contextLength, stallTimeoutMs },
+    ...{ revision, signal, concurrency, contextLength, prefixCache, stallTimeoutMs },
     worker: 'process',
     logger: warnTo(onNotice),
     onProgress: ({ stage, ...progress }) => {

@@ -34,6 +34,8 @@ export interface ServeOptions extends LoadOptions {
   readonly allowedHosts?: readonly string[] | undefined
   readonly modelName?: string | undefined
   readonly concurrency?: number | undefined
+  /** In bytes; 0 keeps nothing. */
+  readonly prefixCache?: number | undefined
   readonly maxQueued?: number | undefined
   readonly contextLength?: number | undefined
   /** Fetch pictures that requests name by http(s) URLs. */

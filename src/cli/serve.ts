@@ -30,6 +30,11 @@ export const serve: Command = {
     { name: 'model-name', value: 'name', help: 'what requests call the model (default: its id)' },
     { name: 'concurrency', value: 'n', help: 'answers computed at once (default 1)' },
     { name: 'queue', value: 'n', help: 'answers that may wait (default 32); more get status 429' },
+    {
+      name: 'prefix-cache',
+      value: 'MiB',
+      help: 'memory for what finished answers have read, to go on from there (default 512; 0: none)',
+    },
     { name: 'context-length', value: 'n', help: 'most tokens of prompt and answer (default: as trained)' },
     revisionFlag,
     { name: 'dtype', value: 'name', help: 'number format of the weights (default: as in the folder)' },
@@ -78,6 +83,7 @@ async function start(args: Args, { api, err, signal }: CommandContext): Promise<
 
 function readOptions(args: Args): Omit<ServeOptions, 'signal' | 'onNotice' | 'onProgress'> {
   const stallSeconds = args.number('stall-timeout')
+  const prefixMebibytes = args.number('prefix-cache')
   const imageNetworks = list(args.text('image-networks'))
   if (imageNetworks && !args.has('image-urls'))
     throw new UsageError('--image-networks goes with --image-urls')
@@ -88,6 +94,7 @@ function readOptions(args: Args): Omit<ServeOptions, 'signal' | 'onNotice' | 'on
     allowedHosts: list(args.text('allowed-hosts')),
     modelName: args.text('model-name'),
     concurrency: args.number('concurrency'),
+    prefixCache: prefixMebibytes === undefined ? undefined : Math.round(prefixMebibytes * 2 ** 20),
     maxQueued: args.number('queue'),
     contextLength: args.number('context-length'),
     revision: args.text('revision'),

@@ -43,6 +43,10 @@ async function outcome(response: Response): Promise<string> {
   return body.choices?.[0]?.message.content ?? `${response.status} ${body.error?.code}`
 }
 
+interface Usage {
+  readonly prompt_tokens_details: { readonly cached_tokens: number }
+}
+
 describe('nvlm serve', () => {
   test('outlives its engine: who waits gets the right answer or a 503, and the next one comes soon', async () => {
     const { child, url, loadMs } = await serve('--concurrency', '2')
@@ -61,6 +65,15 @@ describe('nvlm serve', () => {
     expect(await outcome(await ask(url))).toBe(SIGN_ANSWER)
     // the whole start of the command, which is longer than the engine's part of it
     expect(performance.now() - killedAt).toBeLessThan(loadMs + 1000)
+  })
+
+  test('reads every prompt from its beginning with --prefix-cache 0', async () => {
+    const { url } = await serve('--prefix-cache', '0')
+    const numCached = async () => {
+      const { usage } = (await (await ask(url)).json()) as { usage: Usage }
+      return usage.prompt_tokens_details.cached_tokens
+    }
+    expect([await numCached(), await numCached()]).toEqual([0, 0])
   })
 
   test('answers eight at once as each of them alone, in float32', async () => {

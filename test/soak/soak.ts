@@ -19,6 +19,9 @@ A process's memory counts from its request ${WARM_UP_REQUESTS} on, and needs ${M
 /** Silence after which the server kills its engine. */
 const STALL_SECONDS = 10
 
+/** So small that it is full after the warm-up: answers that clients left fill it, each with another beginning. */
+const PREFIX_CACHE_MEBIBYTES = 16
+
 const KILL_EVERY_MS = 20_000
 
 /** Share of the time in which engines are killed. */
@@ -100,7 +103,10 @@ async function areSlotsFree(url: string): Promise<boolean> {
 async function main(): Promise<boolean> {
   const leak = flags.leak && `${new URL('./leak.js', import.meta.url)}?kB=${flags.leak}`
   const served = await Served.start(
-    ['--concurrency', '2', '--queue', '16', '--stall-timeout', String(STALL_SECONDS)],
+    [
+      ...['--concurrency', '2', '--queue', '16', '--stall-timeout', String(STALL_SECONDS)],
+      ...['--prefix-cache', String(PREFIX_CACHE_MEBIBYTES)],
+    ],
     leak ? [`--import=${leak}`] : [],
   )
   const soak = new Soak(served, Number(flags.minutes) * 60_000)
