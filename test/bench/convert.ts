@@ -22,8 +22,8 @@ async function main(): Promise<void> {
   const parts = await benchConvertParts(checkpoint, work)
   const times = await benchConversions(checkpoint, work, dtypes, options.isQuick ? 1 : 3, note)
   const command = `npm run bench:convert${args.length === 0 ? '' : ` -- ${args.join(' ')}`}`
-  const numThreads = availableParallelism()
-  const report = writeConvertReport({ machine: describeMachine(), numThreads, load, parts, times, command })
+  const numCores = availableParallelism()
+  const report = writeConvertReport({ machine: describeMachine(), numCores, load, parts, times, command })
   const isPublished = !options.isQuick && options.only === undefined && options.shape === 'internvl3-1b'
   const out = options.out ?? (isPublished ? 'docs' : folder)
   await writeFile(join(out, 'benchmarks-convert.md'), report)

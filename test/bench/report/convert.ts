@@ -6,7 +6,7 @@ import { table } from './table.js'
 /** What a run measured. */
 export interface ConvertReport {
   readonly machine: Machine
-  readonly numThreads: number
+  readonly numCores: number
   /** Load of the machine by others before the run. */
   readonly load: number
   readonly parts: ConvertParts
@@ -18,7 +18,7 @@ export interface ConvertReport {
 const TARGET = 0.5
 
 export function writeConvertReport(report: ConvertReport): string {
-  const { machine, numThreads, load, command } = report
+  const { machine, numCores, load, command } = report
   return [
     '# Converting checkpoints',
     '',
@@ -30,7 +30,7 @@ export function writeConvertReport(report: ConvertReport): string {
     command,
     '```',
     '',
-    `${machine.cpu}, ${numThreads} threads, ${machine.extensions.join(' ')}; Node ${machine.node}, ${machine.system}; load by other processes before the run: ${load.toFixed(1)}.`,
+    `${machine.cpu}, ${numCores} cores, ${machine.extensions.join(' ')}; Node ${machine.node}, ${machine.system}; load by other processes before the run: ${load.toFixed(1)}.`,
     '',
     ...timesTable(report),
     '',
@@ -58,14 +58,14 @@ function timesTable({ times }: ConvertReport): readonly string[] {
   return [...table(head, rows), '', 'Seconds are medians of the rounds.']
 }
 
-/** What each part takes alone, if the threads share the weights evenly; they overlap in a run. */
-function partsTable({ times, parts, numThreads }: ConvertReport): readonly string[] {
+/** What each part takes alone, if the cores share the weights evenly; they overlap in a run. */
+function partsTable({ times, parts, numCores }: ConvertReport): readonly string[] {
   const rows = times
     .filter(({ state }) => state === 'cached')
     .map(({ dtype, readBytes, writtenBytes, convertSeconds }) => {
       const perWeight = parts.nsPerWeight.get(dtype)
       // vision keeps its bfloat16 under q8 and q4, which is counted as converted: an upper bound
-      const kernel = perWeight === undefined ? 0 : ((readBytes / 2) * perWeight) / 1e9 / numThreads
+      const kernel = perWeight === undefined ? 0 : ((readBytes / 2) * perWeight) / 1e9 / numCores
       return [
         dtype,
         seconds(readBytes / parts.cachedReadRate),
@@ -78,7 +78,7 @@ function partsTable({ times, parts, numThreads }: ConvertReport): readonly strin
   const head = [
     'dtype',
     'read from the cache',
-    `convert, ${numThreads} threads`,
+    `convert, ${numCores} cores`,
     'write and sync',
     'hash',
     'all, measured',
