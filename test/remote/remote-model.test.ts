@@ -105,7 +105,10 @@ describe('a remote model', () => {
       },
     })
     const bad = nvlm.generate('x', { schema: z.object({ sign: z.number() }) })
-    await expect(bad).rejects.toMatchObject({ code: 'SCHEMA_MISMATCH', message: expect.stringMatching(/did not hold/) })
+    await expect(bad).rejects.toMatchObject({
+      code: 'SCHEMA_MISMATCH',
+      message: expect.stringMatching(/did not hold/),
+    })
     await expect(nvlm.generate('x', { choices: ['yes'] })).rejects.toMatchObject({ code: 'SCHEMA_MISMATCH' })
     await expect(nvlm.generate('x', { regex: '\\d+' })).rejects.toMatchObject({ code: 'SCHEMA_MISMATCH' })
     expect(server.chats[2]?.body.structured_outputs).toEqual({ choice: ['yes'] })
