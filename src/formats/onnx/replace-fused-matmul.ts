@@ -76,6 +76,12 @@ function standardNodes(product: Product, rank: number | undefined): readonly Onn
   const [batch, row] = transBatchB ? [1, 0] : [0, 1]
   const perm = transB ? [batch, 2, row] : [batch, row, 2]
   const [turned, scale, unscaled] = ['turned', 'scale', 'unscaled'].map(name => `${output}.${name}`)
+  if (alpha === 1) {
+    return [
+      node('Transpose', [inputs[1]], turned!, { perm }),
+      node('MatMul', [inputs[0], turned!], output, {}),
+    ]
+  }
   return [
     node('Transpose', [inputs[1]], turned!, { perm }),
     node('MatMul', [inputs[0], turned!], unscaled!, {}),

@@ -1,12 +1,13 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { expect, test } from 'vitest'
 import { encodeModel } from '../../../src/formats/onnx/encode-model.js'
+import type { OnnxAttribute } from '../../../src/formats/onnx/onnx-model.js'
 import { replaceFusedMatMul } from '../../../src/formats/onnx/replace-fused-matmul.js'
 import { float, GraphBuilder } from '../../../src/graph/graph-builder.js'
 import { decodeOnnx } from '../../support/decode-onnx.js'
 import { maxAbsDiff } from '../../support/official-golden.js'
 
-type Flags = Readonly<Record<string, number>>
+type Flags = Readonly<Record<string, OnnxAttribute>>
 
 /** A product of values that the graph made, and one of them with an input. */
 function modelOf(dims: readonly number[], otherDims: readonly number[], flags: Flags): Uint8Array {
@@ -64,6 +65,7 @@ test.each<[string, number[], number[], Flags, string[]]>([
     { transBatchB: 1 },
     ['Transpose', 'MatMul', 'Constant', 'Mul'],
   ],
+  ['a stack without a factor', [2, 7, 5], [2, 5, 3], { alpha: float(1) }, ['Transpose', 'MatMul']],
 ])('gives products of %s the same results by other operators', async (_, dims, other, flags, operators) => {
   const model = modelOf(dims, other, flags)
   const replaced = replaceFusedMatMul(model)
