@@ -42,7 +42,10 @@ export interface Session {
   readonly refusesEmpty?: boolean | undefined
   /** Where the resident outputs lie; absent: they are in host memory like all others. */
   readonly memory?: DeviceMemory | undefined
-  /** Feed every input, get every output. Fed arrays must stay unchanged until the promise settles. */
+  /**
+   * Feed every input, get every output. Fed arrays must stay unchanged until the promise settles; arrays that come out are the
+   * caller's.
+   */
   run(feeds: Readonly<Record<string, SessionTensor>>): Promise<Record<string, SessionTensor>>
   /** Free the graph and its weights. A second call does nothing. */
   dispose(): Promise<void>

@@ -1,4 +1,4 @@
-import { NVLMError } from '../core/errors.js'
+import { invariant, NVLMError } from '../core/errors.js'
 import type { FloatTensor } from '../core/tensor.js'
 import { checkCrossImages } from './cross-images.js'
 import { CrossMemory, type CrossParts } from './cross-memory.js'
@@ -85,7 +85,7 @@ export class SessionDecoderState implements DecoderState {
       await this.cross?.add(input.crossImages ?? [], firstPlace, options.signal)
       const tokens = { embeddings, positionIds, firstPlace }
       const { vocabSize } = this.parts.shared.runs.shape
-      const logits = new Float32Array((options.allPositions ? total : 1) * vocabSize)
+      let logits: Float32Array | undefined
       const { refusesEmpty } = shared.runs.session
       for (let start = 0, end = 0; start < total; start = end) {
         options.signal?.throwIfAborted()
@@ -93,9 +93,15 @@ export class SessionDecoderState implements DecoderState {
         const isLast = end === total
         const numRows = options.allPositions ? end - start : isLast || refusesEmpty ? 1 : 0
         const chunk = await this.runChunk(tokens, start, end, numRows)
-        logits.set(chunk, options.allPositions ? start * vocabSize : 0)
+        // those of one run are given as they are
+        if (isLast && (start === 0 || !options.allPositions)) logits = chunk
+        else if (options.allPositions) {
+          logits ??= new Float32Array(total * vocabSize)
+          logits.set(chunk, start * vocabSize)
+        }
         options.onProgress?.(end, total)
       }
+      invariant(logits, 'the last run gives logits')
       return { data: logits, dims: [logits.length / vocabSize, vocabSize] }
     })
   }
