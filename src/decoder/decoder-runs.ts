@@ -3,7 +3,7 @@ import { releaseTensors } from '../backend/device-memory.js'
 import { assertFinite } from '../core/assert-finite.js'
 import { causalMask, pastMask } from './attention-masks.js'
 import type { DecoderShape } from './decoder.js'
-import { emptyFeeds, type KvCache } from './kv-cache.js'
+import { emptyFeeds, type KvCache, NEW_ROWS } from './kv-cache.js'
 import type { RotaryTable } from './rope.js'
 
 /** New tokens of one sequence. */
@@ -73,7 +73,7 @@ export class DecoderRuns {
     const logits = all.subarray(firstRow * vocabSize, (firstRow + numRows) * vocabSize)
     try {
       assertFinite(logits, `decoder: logits after ${cache.length + positionIds.length} tokens`)
-      cache.append(outputs, positionIds.length, firstToken)
+      cache.append(outputs[NEW_ROWS]!, positionIds.length, firstToken)
       return { logits }
     } catch (error) {
       return { error }

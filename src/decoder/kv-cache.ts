@@ -8,16 +8,11 @@ export interface KvCacheShape {
   readonly headDim: number
 }
 
-/** Name of the output that has the new rows of a layer: float32 [numRows, keyValueHeads, headDim]. */
-export function newRowsName(kind: 'Key' | 'Value', layer: number): string {
-  return `new${kind}.${layer}`
-}
-
-/** Names of all outputs that `append` takes. */
-export function newRowsNames(numLayers: number): readonly string[] {
-  const layers = Array.from({ length: numLayers }, (_, layer) => layer)
-  return (['Key', 'Value'] as const).flatMap(kind => layers.map(layer => newRowsName(kind, layer)))
-}
+/**
+ * Name of the output that has the new rows of all layers: float32 [layers * 2 * rows of the run, keyValueHeads, headDim], the
+ * keys of a layer, its values, the keys of the next.
+ */
+export const NEW_ROWS = 'newRows'
 
 /** Name of the input that has the past rows of a layer: float32 [past, keyValueHeads, headDim]. */
 function pastRowsName(kind: 'Key' | 'Value', layer: number, slot: number): string {
@@ -109,16 +104,17 @@ export class KvCache {
   }
 
   /**
-   * Add new rows of a run: those from `firstRow` on of `newKey.<layer>`, `newValue.<layer>`, float32
-   * [rows of the run, keyValueHeads, headDim].
+   * Add new rows of a run, from `firstRow` of each layer on.
+   *
+   * @param newRows - the output `NEW_ROWS`
    */
-  append(outputs: Readonly<Record<string, SessionTensor>>, numRows: number, firstRow = 0): void {
+  append(newRows: SessionTensor, numRows: number, firstRow = 0): void {
     this.reserve(this.rows + numRows)
+    const rowsOfRun = newRows.dims[0]! / this.buffers.length
     const copies = this.buffers.map((to, index): FloatCopy => {
-      const name = newRowsName(index % 2 === 0 ? 'Key' : 'Value', index >> 1)
       return {
-        from: outputs[name]!.data as Floats,
-        fromStart: firstRow * this.rowLength,
+        from: newRows.data as Floats,
+        fromStart: (index * rowsOfRun + firstRow) * this.rowLength,
         to,
         toStart: this.rows * this.rowLength,
         length: numRows * this.rowLength,

@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>
   /** `com.microsoft` for ONNX Runtime's own operators. */
   readonly domain?: keyof typeof OPSETS
+  /** Outputs that are left out, by their place. */
+  readonly unused?: readonly number[]
 }
 
 /** Collects the nodes and constants of one graph. Constants of equal content are stored once. */
@@ -74,7 +76,9 @@ export class GraphBuilder {
     options: NodeOptions = {},
   ): Value[] {
     const name = `${opType}_${this.numValues++}`
-    const outputs = Array.from({ length: numOutputs }, (_, index) => `${name}:${index}`)
+    const outputs = Array.from({ length: numOutputs }, (_, index) =>
+      options.unused?.includes(index) ? '' : `${name}:${index}`,
+    )
     this.nodes.push({
       opType,
       domain: options.domain ?? '',

@@ -3,7 +3,7 @@ import { NVLMError } from '../core/errors.js'
 import { crossNames } from '../decoder/cross-memory.js'
 import { Decoder } from '../decoder/decoder.js'
 import { EmbeddingTable } from '../decoder/embedding-table.js'
-import { newRowsNames } from '../decoder/kv-cache.js'
+import { NEW_ROWS } from '../decoder/kv-cache.js'
 import { modelIdOfPath } from '../hub/hub-name.js'
 import { ImageTiler } from '../image/image-tiler.js'
 import type { VisionConfig } from '../models/model-definition.js'
@@ -118,13 +118,12 @@ async function loadGraph(
  */
 async function loadDecoder(
   sessions: PartSessions,
-  { graphs, batchGraphs, dataFolder, config }: RunnableModel,
+  { graphs, batchGraphs, dataFolder }: RunnableModel,
   device: Device,
   { concurrency }: Sharing,
 ): Promise<void> {
-  const residentOutputs = newRowsNames(config.decoder.numHiddenLayers)
   const load = (model: Uint8Array) =>
-    sessions.load('decoder', { model, dataFolder, name: 'decoder', residentOutputs })
+    sessions.load('decoder', { model, dataFolder, name: 'decoder', residentOutputs: [NEW_ROWS] })
   const numSlots = device === 'cpu' ? slotsFor(concurrency) : 1
   if (numSlots > 1 && batchGraphs !== undefined) {
     await load(await batchGraphs(numSlots))

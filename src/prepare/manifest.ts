@@ -11,7 +11,7 @@ import { stageDtypesSchema } from './stage-dtypes.js'
 export const MANIFEST_NAME = 'nvlm.json'
 
 /** Raised when a folder of an older form can no longer be read. */
-const FORMAT_VERSION = 3
+const FORMAT_VERSION = 4
 const MAX_MANIFEST_BYTES = 10_000_000
 
 const fileName = z.string().min(1).max(255)

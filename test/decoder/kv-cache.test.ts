@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type FloatMemory, type Floats, hostMemory, releaseTensors } from '../../src/backend/device-memory.js'
-import { KvCache, newRowsNames } from '../../src/decoder/kv-cache.js'
+import { KvCache } from '../../src/decoder/kv-cache.js'
 import { FakeDeviceMemory } from '../support/fake-device-memory.js'
 
 const shape = { numLayers: 2, numKeyValueHeads: 3, headDim: 4 }
@@ -10,26 +10,15 @@ const ROW_LENGTH = 3 * 4
 
 /** New rows in host memory, whose values tell kind, layer, head, row and column. */
 function newRows(first: number, numRows: number) {
-  const outputs: Record<string, { type: 'float32'; data: Float32Array; dims: number[] }> = {}
-  for (const [kindIndex, kind] of ['Key', 'Value'].entries()) {
-    for (let layer = 0; layer < shape.numLayers; layer++) {
-      const data = Float32Array.from(
-        { length: shape.numKeyValueHeads * numRows * shape.headDim },
-        (_, index) => {
-          const column = index % shape.headDim
-          const head = Math.floor(index / shape.headDim) % shape.numKeyValueHeads
-          const row = Math.floor(index / ROW_LENGTH)
-          return valueAt(kindIndex, layer, head, first + row, column)
-        },
-      )
-      outputs[`new${kind}.${layer}`] = {
-        type: 'float32',
-        data,
-        dims: [numRows, shape.numKeyValueHeads, shape.headDim],
-      }
-    }
-  }
-  return outputs
+  const data = Float32Array.from({ length: NUM_BUFFERS * numRows * ROW_LENGTH }, (_, index) => {
+    const column = index % shape.headDim
+    const head = Math.floor(index / shape.headDim) % shape.numKeyValueHeads
+    const row = Math.floor(index / ROW_LENGTH)
+    const buffer = Math.floor(row / numRows)
+    return valueAt(buffer % 2, buffer >> 1, head, first + (row % numRows), column)
+  })
+  const dims = [NUM_BUFFERS * numRows, shape.numKeyValueHeads, shape.headDim]
+  return { type: 'float32' as const, data, dims }
 }
 
 function valueAt(kind: number, layer: number, head: number, row: number, column: number): number {
@@ -61,10 +50,10 @@ describe.each(kinds)('keys and values in the memory of %s', (_, open) => {
     return {
       cache,
       append(to: KvCache, numRows: number, first = to.length) {
-        const outputs = Object.entries(newRows(first, numRows))
-        const placed = outputs.map(([name, tensor]) => [name, { ...tensor, data: put(tensor.data) }] as const)
-        to.append(Object.fromEntries(placed), numRows)
-        releaseTensors(Object.fromEntries(placed))
+        const rows = newRows(first, numRows)
+        const placed = { ...rows, data: put(rows.data) }
+        to.append(placed, numRows)
+        releaseTensors({ placed })
       },
       /** Values of one buffer, as far as its tensor goes. */
       fed(of: KvCache, name: string) {
@@ -115,10 +104,8 @@ describe.each(kinds)('keys and values in the memory of %s', (_, open) => {
   test('come from some rows of what a run gave, under the names of a slot', () => {
     const { memory, put, read } = open()
     const other = new KvCache(shape, 10, memory)
-    const rows = Object.entries(newRows(0, 5)).map(([name, tensor]) => {
-      return [name, { ...tensor, data: put(tensor.data) }] as const
-    })
-    other.append(Object.fromEntries(rows), 2, 3)
+    const rows = newRows(0, 5)
+    other.append({ ...rows, data: put(rows.data) }, 2, 3)
     const { data, dims } = other.feeds(0, 6)['pastKey.1.6']!
     expect(dims).toEqual([2, 3, 4])
     expect(read(data as Floats)[ROW_LENGTH + 4]).toBe(valueAt(0, 1, 1, 4, 0))
@@ -160,13 +147,10 @@ test('a device gets all its memory back', () => {
   const memory = new FakeDeviceMemory()
   const cache = new KvCache(shape, 1000, memory)
   expect(memory.numBlocks).toBe(NUM_BUFFERS)
-  const rows = Object.entries(newRows(0, 300)).map(([name, tensor]) => [
-    name,
-    { ...tensor, data: memory.put(tensor.data) },
-  ])
-  const outputs = Object.fromEntries(rows)
-  cache.append(outputs, 300)
-  releaseTensors(outputs)
+  const rows = newRows(0, 300)
+  const placed = { ...rows, data: memory.put(rows.data) }
+  cache.append(placed, 300)
+  releaseTensors({ placed })
   expect(memory.numBlocks).toBe(NUM_BUFFERS)
   const copy = cache.fork(280)
   expect(memory.numBlocks).toBe(2 * NUM_BUFFERS)
@@ -175,11 +159,10 @@ test('a device gets all its memory back', () => {
   expect(memory.numBlocks).toBe(0)
 })
 
-test('there is an input and an output for each layer, the input for each slot', () => {
+test('there are two inputs for each layer, of each slot', () => {
   const names = Object.keys(new KvCache(shape, 10).feeds(0, 2))
   expect(names).toHaveLength(NUM_BUFFERS)
   expect(names).toContain('pastValue.1.2')
-  expect([...newRowsNames(2)].sort()).toEqual(['newKey.0', 'newKey.1', 'newValue.0', 'newValue.1'])
 })
 
 test('no more memory is taken than the context needs', () => {

@@ -23,6 +23,7 @@ const bytesPerElement: Readonly<Record<OnnxDataType, number>> = {
 const float32Only = [
   ...[
     'SimplifiedLayerNormalization',
+    'SkipSimplifiedLayerNormalization',
     'LayerNormalization',
     'Softmax',
     'RotaryEmbedding',

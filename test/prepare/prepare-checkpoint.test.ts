@@ -170,15 +170,15 @@ describe('loading a prepared folder', () => {
     ['a broken manifest', () => editManifest(() => '{'), 'MODEL_INVALID', 'nvlm.json'],
     [
       'a manifest of a later version',
-      () => editManifest(text => text.replace('"version": 3', '"version": 4')),
+      () => editManifest(text => text.replace('"version": 4', '"version": 5')),
       'MODEL_UNSUPPORTED',
-      'version 4',
+      'version 5',
     ],
     [
       'a manifest of an earlier version',
-      () => editManifest(text => text.replace('"version": 3', '"version": 2')),
+      () => editManifest(text => text.replace('"version": 4', '"version": 3')),
       'MODEL_UNSUPPORTED',
-      'version 2',
+      'version 3',
     ],
     [
       'a manifest that names a file outside',

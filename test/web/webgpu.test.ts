@@ -55,6 +55,38 @@ test('weights in bfloat16 run on WASM beside WebGPU, whose builds have no such t
   await session.dispose()
 })
 
+test('joins the new keys and values of 80 layers, more than a shader can have inputs', async () => {
+  const names = Array.from({ length: 160 }, (_, index) => `scaled.${index}`)
+  const model = encodeModel({
+    name: 'join',
+    opsets: { '': 21 },
+    inputs: [{ name: 'x', type: 'float32', dims: ['rows', 2] }],
+    outputs: [{ name: 'joined', type: 'float32', dims: ['all', 2] }],
+    initializers: names.map((name, index) => {
+      return {
+        name: `${name}.by`,
+        type: 'float32',
+        dims: [],
+        data: new Uint8Array(Float32Array.of(index).buffer),
+      }
+    }),
+    nodes: [
+      ...names.map(name => node('Mul', ['x', `${name}.by`], name)),
+      node('Concat', names, 'joined', { axis: 0 }),
+    ],
+  })
+  const source = { model, dataFolder: '', name: 'join' }
+  const session = await pageBackend(() => page, ['webgpu', 'wasm']).createSession(source, {
+    device: 'webgpu',
+  })
+  const x = Float32Array.of(1, 2, 3, 4, 5, 6)
+  const { joined } = await session.run({ x: { type: 'float32', data: x, dims: [3, 2] } })
+  expect([...(joined!.data as Float32Array)]).toEqual(
+    names.flatMap((_, by) => [...x].map(value => value * by)),
+  )
+  await session.dispose()
+})
+
 function node(opType: string, inputs: readonly string[], output: string, attributes = {}): OnnxNode {
   return { opType, domain: '', name: output, inputs, outputs: [output], attributes }
 }

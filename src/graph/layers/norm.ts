@@ -8,6 +8,25 @@ export function rmsNorm(graph: GraphBuilder, weights: Weights, x: Value, size: n
   return graph.op('SimplifiedLayerNormalization', [x, weights.get('weight', [size])], { attributes })
 }
 
+/** A sum and its RMSNorm, by one kernel: x + added, and that normed. */
+export function addedRmsNorm(
+  graph: GraphBuilder,
+  weights: Weights,
+  x: Value,
+  added: Value,
+  size: number,
+  eps: number,
+): { readonly sum: Value; readonly normed: Value } {
+  const inputs = [added, x, weights.get('weight', [size])]
+  const [normed, , , sum] = graph.ops('SkipSimplifiedLayerNormalization', inputs, 4, {
+    domain: 'com.microsoft',
+    attributes: { epsilon: float(eps) },
+    // of training
+    unused: [1, 2],
+  })
+  return { sum: sum!, normed: normed! }
+}
+
 /** `torch.nn.LayerNorm` over the last axis. */
 export function layerNorm(graph: GraphBuilder, weights: Weights, x: Value, size: number, eps: number): Value {
   const inputs = [x, weights.get('weight', [size]), weights.get('bias', [size])]

@@ -17,10 +17,10 @@ export interface SlotInputs {
 
 /** Values that all layers share. */
 export interface SharedInputs {
-  /** float32 [length, headDim / 2]. */
+  /** float32 [keyValueHeads * length, headDim / 2]: a row for each token, and then the same again. */
   readonly cos: Value
   readonly sin: Value
-  /** int64 [1, length]: row of each token in `cos` and `sin`. */
+  /** int64 [length, keyValueHeads]: row of each token in `cos` and `sin`, once for each of its key heads. */
   readonly rows: Value
   readonly slots: readonly SlotInputs[]
   /** int64 [slots]: new tokens of each slot, and rows of queries, one for each head of a group; only with several slots. */
@@ -42,37 +42,46 @@ export function pastName(kind: 'Key' | 'Value', layer: number, slot: number): st
   return `past${kind}.${layer}.${slot}`
 }
 
-/** Grouped-query attention with rotary positions: x float32 [length, hiddenSize] → the same. */
-export function attention(parts: LayerParts, x: Value, layer: number): Value {
+/** What a layer's attention gives. */
+export interface Attended {
+  /** float32 [length, hiddenSize]. */
+  readonly output: Value
+  /** Of the new tokens, float32 [length, keyValueHeads, headDim]. */
+  readonly keys: Value
+  readonly values: Value
+}
+
+/** Grouped-query attention with rotary positions on x float32 [length, hiddenSize]. */
+export function attention(parts: LayerParts, x: Value, layer: number): Attended {
   const { graph, weights, names, config, shared } = parts
   const { hiddenSize, headDim, numAttentionHeads, numKeyValueHeads } = config
   const group = numAttentionHeads / numKeyValueHeads
   const projected = project(parts, names.qkv, x)
-  const rows = [-1, numKeyValueHeads, headDim] as const
-  const keys = reshape(graph, rotate(graph, projected.key, numKeyValueHeads, headDim, shared), rows)
-  const values = reshape(graph, projected.value, rows)
-  graph.output(`newKey.${layer}`, keys, 'float32', ['length', numKeyValueHeads, headDim])
-  graph.output(`newValue.${layer}`, values, 'float32', ['length', numKeyValueHeads, headDim])
-  const rotated = rotate(graph, projected.query, numAttentionHeads, headDim, shared)
+  const keys = rotate(parts, projected.key, 1)
+  const values = byKeyHead(parts, projected.value, 1)
   // a key head's queries lie together, so that they are the rows of one product
-  const byGroup = reshape(graph, rotated, [-1, numKeyValueHeads, group, headDim])
-  const queries = reshape(graph, transpose(graph, byGroup, [1, 0, 2, 3]), [numKeyValueHeads, -1, headDim])
+  const headsFirst = (rows: Value) => transpose(graph, rows, [1, 0, 2])
+  const rotated = headsFirst(rotate(parts, projected.query, group))
+  const queries = reshape(graph, rotated, [numKeyValueHeads, -1, headDim])
+  const numSlots = shared.slots.length
   const heads = {
-    queries: perSlot(graph, queries, shared.lengths?.queries, shared.slots.length),
-    keys: perSlot(graph, transpose(graph, keys, [1, 0, 2]), shared.lengths?.keys, shared.slots.length),
-    values: perSlot(graph, transpose(graph, values, [1, 0, 2]), shared.lengths?.keys, shared.slots.length),
+    queries: perSlot(graph, queries, shared.lengths?.queries, numSlots),
+    // turned before they are cut: the engine makes it part of a product if that is what follows, and divides by the length then
+    keys: perSlot(graph, headsFirst(keys), shared.lengths?.keys, numSlots),
+    values: perSlot(graph, headsFirst(values), shared.lengths?.keys, numSlots),
   }
   const attended = shared.slots.map((slot, index) => {
     const one = { query: heads.queries[index]!, key: heads.keys[index]!, value: heads.values[index]! }
     return attendSlot(graph, one, config, { layer, slot: index }, slot)
   })
-  const grouped = reshape(graph, concat(graph, attended, 1), [numKeyValueHeads, -1, group, headDim])
-  const merged = reshape(graph, transpose(graph, grouped, [1, 0, 2, 3]), [-1, numAttentionHeads * headDim])
-  return linear(weights.within(names.output), merged, {
+  const grouped = reshape(graph, concat(graph, attended, 1), [numKeyValueHeads, -1, group * headDim])
+  const merged = reshape(graph, headsFirst(grouped), [-1, numAttentionHeads * headDim])
+  const output = linear(weights.within(names.output), merged, {
     inFeatures: numAttentionHeads * headDim,
     outFeatures: hiddenSize,
     hasBias: config.hasOutputBias,
   })
+  return { output, keys, values }
 }
 
 /** float32 [length, heads * headDim] each. */
@@ -158,15 +167,22 @@ function attendSlot(
   return add(graph, fromPast, graph.op('MatMul', [ofNew!, one.value]))
 }
 
-/** Rotary positions on float32 [length, numHeads * headDim], the two halves of a head paired. */
-function rotate(
-  graph: GraphBuilder,
-  x: Value,
-  numHeads: number,
-  headDim: number,
-  shared: SharedInputs,
-): Value {
-  const inputs = [graph.op('Unsqueeze', [x, graph.ints([0])]), shared.rows, shared.cos, shared.sin]
-  const attributes = { interleaved: 0, num_heads: numHeads, rotary_embedding_dim: headDim }
+/** float32 [length, keyValueHeads * numHeads * headDim] → [length, keyValueHeads, numHeads * headDim]. */
+function byKeyHead({ graph, config }: LayerParts, x: Value, numHeads: number): Value {
+  const { numKeyValueHeads, headDim } = config
+  return reshape(graph, x, [-1, numKeyValueHeads, numHeads * headDim])
+}
+
+/**
+ * Rotary positions, the two halves of a head paired: float32 [length, keyValueHeads * numHeads * headDim] →
+ * [length, keyValueHeads, numHeads * headDim].
+ *
+ * The operator takes sequences of tokens. Here it sees a sequence for each token, of its key heads, all at one position: so keys
+ * come out as the products want them.
+ */
+function rotate(parts: LayerParts, x: Value, numHeads: number): Value {
+  const { graph, config, shared } = parts
+  const inputs = [byKeyHead(parts, x, numHeads), shared.rows, shared.cos, shared.sin]
+  const attributes = { interleaved: 0, num_heads: numHeads, rotary_embedding_dim: config.headDim }
   return graph.op('RotaryEmbedding', inputs, { domain: 'com.microsoft', attributes })
 }

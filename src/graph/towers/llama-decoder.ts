@@ -2,13 +2,14 @@ import type { OnnxModel } from '../../formats/onnx/onnx-model.js'
 import { GraphBuilder, type Value } from '../graph-builder.js'
 import { silu } from '../layers/activations.js'
 import { linear } from '../layers/linear.js'
-import { rmsNorm } from '../layers/norm.js'
+import { addedRmsNorm, rmsNorm } from '../layers/norm.js'
 import { add, concat, mul, reshape, shapeOf } from '../ops.js'
 import type { WeightSource } from '../weight-source.js'
 import { Weights } from '../weights.js'
 import { type CrossInputs, crossAttention, crossInputs } from './cross-attention.js'
 import type { CrossAttentionPlacement } from './cross-attention-config.js'
 import {
+  type Attended,
   attention,
   type LayerParts,
   pastName,
@@ -30,7 +31,8 @@ import type { LlamaDecoderConfig, LlamaNames } from './llama-config.js'
  * With cross-attention, which takes one slot only, also crossMask float32 [length, crossLength] (additive), crossSight
  * float32 [length, 1], and for each such layer `crossKey.<layer>`, `crossValue.<layer>` float32
  * [keyValueHeads, crossLength, headDim].
- * Outputs: logits float32 [rows, vocabSize]; `newKey.l`, `newValue.l` float32 [length, keyValueHeads, headDim].
+ * Outputs: logits float32 [rows, vocabSize]; newRows float32 [layers * 2 * length, keyValueHeads, headDim], the keys of a layer's new
+ * tokens, their values, the keys of the next layer.
  *
  * @see huggingface/transformers v4.39.3 `modeling_qwen2.py`, `modeling_llama.py`; OpenGVLab/InternVL `modeling_internlm2.py`
  */
@@ -43,36 +45,47 @@ export function llamaDecoderGraph(
   const graph = new GraphBuilder('decoder')
   const weights = new Weights(graph, source)
   const { hiddenSize, numHiddenLayers, rmsNormEps, vocabSize } = config
-  let x = graph.input('inputsEmbeds', 'float32', ['length', hiddenSize])
+  let stream: Stream = { sum: graph.input('inputsEmbeds', 'float32', ['length', hiddenSize]) }
+  const newRows: Value[] = []
   const shared = sharedValues(graph, config, numSlots)
   const cross = config.crossAttention && crossInputs(graph, config)
   const logitsRows = graph.input('logitsRows', 'int64', ['rows'])
   for (let layer = 0; layer < numHiddenLayers; layer++) {
-    x = decoderLayer(
+    const { output, keys, values } = decoderLayer(
       { graph, weights: weights.within(`${names.layers}.${layer}`), names, config, shared },
       config.crossAttention?.layers.includes(layer) ? cross : undefined,
-      x,
+      stream,
       layer,
     )
+    stream = output
+    newRows.push(keys, values)
   }
-  const wanted = graph.op('Gather', [x, logitsRows], { attributes: { axis: 0 } })
+  const wanted = graph.op('Gather', [summed(graph, stream), logitsRows], { attributes: { axis: 0 } })
   const normed = rmsNorm(graph, weights.within(names.norm), wanted, hiddenSize, rmsNormEps)
   const head = weights.within(config.tieWordEmbeddings ? names.embedding : names.head)
   const logits = head.multiply('weight', normed, { shape: [vocabSize, hiddenSize], use: 'head' })
   graph.output('logits', logits, 'float32', ['rows', vocabSize])
+  const rows = [`${newRows.length} * length`, config.numKeyValueHeads, config.headDim]
+  graph.output('newRows', concat(graph, newRows, 0), 'float32', rows)
   return graph.build()
 }
 
 function sharedValues(graph: GraphBuilder, config: LlamaDecoderConfig, numSlots: number): SharedInputs {
-  const cos = graph.input('cos', 'float32', ['length', config.headDim / 2])
-  const sin = graph.input('sin', 'float32', ['length', config.headDim / 2])
+  const { headDim, numKeyValueHeads } = config
+  const cos = graph.input('cos', 'float32', ['length', headDim / 2])
+  const sin = graph.input('sin', 'float32', ['length', headDim / 2])
   const numRows = graph.op('Squeeze', [shapeOf(graph, cos, 0, 1)])
   const range = graph.op('Range', [graph.ints([0], []), numRows, graph.ints([1], [])])
+  // the operator wants as many rows of a table as a sequence has tokens, and takes key heads for such
+  const repeated = (table: Value) => graph.op('Tile', [table, graph.ints([numKeyValueHeads, 1])])
   const lengths = numSlots === 1 ? undefined : graph.input('lengths', 'int64', [numSlots])
   return {
-    cos,
-    sin,
-    rows: graph.op('Unsqueeze', [range, graph.ints([0])]),
+    cos: repeated(cos),
+    sin: repeated(sin),
+    rows: graph.op('Tile', [
+      graph.op('Unsqueeze', [range, graph.ints([1])]),
+      graph.ints([1, numKeyValueHeads]),
+    ]),
     slots: Array.from({ length: numSlots }, (_, slot) => slotValues(graph, config, slot)),
     lengths: lengths && {
       keys: lengths,
@@ -104,20 +117,44 @@ function forEachHead(graph: GraphBuilder, mask: Value, group: number): Value {
   return reshape(graph, tiled, concat(graph, [numRows, shapeOf(graph, mask, 1, 2)], 0))
 }
 
+/** What runs through the layers: float32 [length, hiddenSize], of which the last part may still have to be added. */
+interface Stream {
+  readonly sum: Value
+  readonly added?: Value | undefined
+}
+
+function summed(graph: GraphBuilder, { sum, added }: Stream): Value {
+  return added === undefined ? sum : add(graph, sum, added)
+}
+
 /** @param cross - in a layer with cross-attention only */
-function decoderLayer(parts: LayerParts, cross: CrossInputs | undefined, x: Value, layer: number): Value {
-  const { graph, weights, names, config } = parts
+function decoderLayer(
+  parts: LayerParts,
+  cross: CrossInputs | undefined,
+  stream: Stream,
+  layer: number,
+): Omit<Attended, 'output'> & { readonly output: Stream } {
+  const { graph, names, config } = parts
+  const crossed = (at: CrossAttentionPlacement, before: Stream): Stream => {
+    if (cross === undefined || config.crossAttention?.placement !== at) return before
+    const sum = summed(graph, before)
+    return { sum, added: crossAttention(parts, cross, sum, layer) }
+  }
+  const start = normOf(parts, names.inputNorm, crossed('before-self-attention', stream))
+  const { output, keys, values } = attention(parts, start.normed, layer)
+  const attended = crossed('after-self-attention', { sum: start.sum, added: output })
+  const middle = normOf(parts, names.postAttentionNorm, attended)
+  const fed = { sum: middle.sum, added: feedForward(parts, middle.normed) }
+  return { output: crossed('after-feed-forward', fed), keys, values }
+}
+
+/** The stream, all added up, and its norm. */
+function normOf({ graph, weights, config }: LayerParts, name: string, { sum, added }: Stream) {
   const { hiddenSize, rmsNormEps } = config
-  const crossed = (at: CrossAttentionPlacement, h: Value) =>
-    cross !== undefined && config.crossAttention?.placement === at
-      ? add(graph, h, crossAttention(parts, cross, h, layer))
-      : h
-  const start = crossed('before-self-attention', x)
-  const normed = rmsNorm(graph, weights.within(names.inputNorm), start, hiddenSize, rmsNormEps)
-  const attended = add(graph, start, attention(parts, normed, layer))
-  const h = crossed('after-self-attention', attended)
-  const y = rmsNorm(graph, weights.within(names.postAttentionNorm), h, hiddenSize, rmsNormEps)
-  return crossed('after-feed-forward', add(graph, h, feedForward(parts, y)))
+  const norm = weights.within(name)
+  return added === undefined
+    ? { sum, normed: rmsNorm(graph, norm, sum, hiddenSize, rmsNormEps) }
+    : addedRmsNorm(graph, norm, sum, added, hiddenSize, rmsNormEps)
 }
 
 function feedForward({ graph, weights, names, config }: LayerParts, x: Value): Value {
