@@ -29,7 +29,7 @@ export type ChatInput = string | readonly ContentPartInput[]
 /** What a chat needs of its model. */
 export interface ChatHost {
   readonly modelId: string
-  openImage(image: unknown): Promise<OpenedImage>
+  openImage(image: unknown, signal?: AbortSignal): Promise<OpenedImage>
   /**
    * Check a turn's options and generate.
    *
@@ -37,7 +37,7 @@ export interface ChatHost {
    */
   generate(
     options: GenerateOptions,
-    history: (newest: Message<ImageInput>) => Promise<readonly Message[]>,
+    history: (newest: Message<ImageInput>, signal: AbortSignal) => Promise<readonly Message[]>,
   ): Generation
 }
 
@@ -107,9 +107,10 @@ export class ChatSession<Result extends GenerateResult = GenerateResult> impleme
     const { images, ...rest } = options
     const user: MessageInput = { role: 'user', content: joinContent(input, images) }
     let sent: Message<ImageInput> | undefined
-    const generation = this.host.generate({ ...this.defaults, ...rest, messages: [user] }, async newest => {
-      await this.pinHistory()
-      sent = await pinImages(newest, image => this.host.openImage(image))
+    const turn = { ...this.defaults, ...rest, messages: [user] }
+    const generation = this.host.generate(turn, async (newest, signal) => {
+      await this.pinHistory(signal)
+      sent = await pinImages(newest, image => this.host.openImage(image, signal))
       this.pinned.add(sent)
       return [...this.history, sent]
     })
@@ -178,10 +179,10 @@ export class ChatSession<Result extends GenerateResult = GenerateResult> impleme
   }
 
   /** Pictures of turns that the chat began with are read when they are first needed. */
-  private async pinHistory(): Promise<void> {
+  private async pinHistory(signal?: AbortSignal): Promise<void> {
     for (const [index, message] of this.history.entries()) {
       if (this.pinned.has(message)) continue
-      const pinned = await pinImages(message, image => this.host.openImage(image))
+      const pinned = await pinImages(message, image => this.host.openImage(image, signal))
       this.pinned.add(pinned)
       this.history[index] = pinned
     }

@@ -206,9 +206,9 @@ export interface EngineClient {
   /**
    * Read a picture as far as its bytes or pixels, so that it can be kept.
    *
-   * @throws {NVLMError} IMAGE_*
+   * @throws {NVLMError} IMAGE_*; the signal's reason on abort
    */
-  openImage(image: unknown): Promise<OpenedImage>
+  openImage(image: unknown, signal?: AbortSignal): Promise<OpenedImage>
   /** Abort all runs, wait for them, free the model. A second call waits for the first. */
   dispose(): Promise<void>
 }

@@ -124,9 +124,10 @@ export class Engine implements EngineClient {
     })
   }
 
-  async openImage(image: unknown): Promise<OpenedImage> {
+  async openImage(image: unknown, outer?: AbortSignal): Promise<OpenedImage> {
     this.assertUsable()
-    return this.stages.tiler.open(image as never, { signal: this.closing.signal })
+    const { signal, unlink } = linkSignals(this.closing.signal, ...(outer ? [outer] : []))
+    return this.stages.tiler.open(image as never, { signal }).finally(unlink)
   }
 
   dispose(): Promise<void> {

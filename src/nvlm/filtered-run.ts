@@ -1,3 +1,4 @@
+import { untilAborted } from '../core/until-aborted.js'
 import { emptyResult } from './empty-result.js'
 import type {
   EngineEvent,
@@ -84,18 +85,10 @@ async function runPiped(
 
 /** Wait for `work`, or no longer when the signal aborts: undefined then. */
 async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) {
-    work.catch(() => {})
-    return undefined
-  }
-  let onAbort = () => {}
-  const aborted = new Promise<undefined>(resolve => {
-    onAbort = () => resolve(undefined)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
   try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
+    return await untilAborted(work, signal)
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
   }
 }

@@ -140,7 +140,7 @@ export class NVLM implements AsyncDisposable {
     parseGenerateCall({ ...everyTurn, messages: [...opening, ...messages, firstTurn] }, 0)
     const host: ChatHost = {
       modelId: this.info.id,
-      openImage: image => this.client.openImage(image),
+      openImage: (image, signal) => this.client.openImage(image, signal),
       generate: (turn, history) => {
         this.assertUsable()
         return this.start(parseGenerateCall(turn, epochNow()), turn, history)
@@ -213,7 +213,8 @@ export class NVLM implements AsyncDisposable {
     const run = output.wrap(filterRun((inner, hooks) => this.client.run(inner, hooks), around, this.info))
     const generation = new Generation(async hooks => {
       if (history === undefined) return run(request, hooks)
-      return run({ ...request, messages: await history(request.messages[0] as Message<ImageInput>) }, hooks)
+      const newest = request.messages[0] as Message<ImageInput>
+      return run({ ...request, messages: await history(newest, hooks.signal) }, hooks)
     }, signal)
     this.generations.add(generation)
     const forget = () => this.generations.delete(generation)

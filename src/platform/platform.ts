@@ -126,6 +126,7 @@ export interface DecodeOptions {
   /** Turn the picture as its EXIF orientation says. */
   readonly applyExif: boolean
   readonly limits: ImageLimits
+  /** On abort a picture that is read or waits gives up its place at once, even if its source never ends. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -134,7 +135,7 @@ export interface ImageDecoder<Input = unknown> {
   /**
    * Read a picture without decoding it, to know it again or to decode it later.
    *
-   * @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE
+   * @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE; the signal's reason on abort
    */
   open(input: Input, options: Omit<DecodeOptions, 'applyExif'>): Promise<OpenedImage>
   /** @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE */

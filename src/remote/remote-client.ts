@@ -81,10 +81,11 @@ export class RemoteClient implements EngineClient {
     throw unsupported('embedding a picture', 'Load the model in this process for its embeddings.')
   }
 
-  async openImage(image: unknown): Promise<OpenedImage> {
+  async openImage(image: unknown, outer?: AbortSignal): Promise<OpenedImage> {
     this.assertUsable()
     const { decoder, limits } = this.context.pictures
-    return decoder.open(image as ImageInput, { limits, signal: this.closing.signal })
+    const { signal, unlink } = linkSignals(this.closing.signal, ...(outer ? [outer] : []))
+    return decoder.open(image as ImageInput, { limits, signal }).finally(unlink)
   }
 
   async dispose(): Promise<void> {

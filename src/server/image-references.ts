@@ -1,3 +1,4 @@
+import { untilAborted } from '../core/until-aborted.js'
 import type { TileOptions } from '../nvlm/engine-client.js'
 import type { ContentPartInput } from '../nvlm/message-input.js'
 import { ApiError, invalid, unsupported } from './api-error.js'
@@ -83,7 +84,7 @@ async function openUrl(
   const source = isRemote ? fetchImage : url.protocol === 'file:' ? readImage : undefined
   if (!source) throw unsupported(param, whyRefused(url.protocol, isRemote))
   try {
-    return await source(url, signal)
+    return await untilAborted(source(url, signal), signal)
   } catch (error) {
     const { status, message, code = 'invalid_image' } = toApiError(error)
     throw new ApiError(status, message, { param, code, cause: error })

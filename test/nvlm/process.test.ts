@@ -135,12 +135,30 @@ function fakeProcess(): EngineProcess & { end(how: string): void } {
     end = resolve
   })
   const client = {
-    info: { id: 'fake' },
+    info: { id: 'fake', device: {} },
     countTokens: async () => ({ promptTokens: 1 }),
     dispose: async () => end('ended'),
   } as unknown as EngineClient
   return { pid: 1, client, exited, end, heardAt: () => 0, kill: () => end('was killed') }
 }
+
+describe('an engine that starts again', () => {
+  test('holds no request that is aborted meanwhile', async () => {
+    const first = fakeProcess()
+    const engine = new SupervisedEngine(first, () => new Promise(() => {}), { stallTimeoutMs: 1000 })
+    first.end('exited with code 1')
+    await first.exited
+    expect(engine.status.state).toBe('starting')
+    const controller = new AbortController()
+    const { signal } = controller
+    const run = engine.run({ messages: [] } as never, { signal, onEvent: () => {} })
+    const calls = [engine.embedImages({} as never, signal), engine.openImage('', signal)]
+    const ends = calls.map(call => expect(call).rejects.toThrow('enough'))
+    controller.abort(new Error('enough'))
+    await Promise.all(ends)
+    expect(await run).toMatchObject({ finishReason: 'aborted', modelId: first.client.info.id })
+  })
+})
 
 describe('an engine that can not be started again', () => {
   test('fails what comes, is tried again after a pause, and then answers', async () => {

@@ -13,6 +13,7 @@ import { NVLM } from '../../src/nvlm/nvlm.js'
 import { epochNow } from '../../src/nvlm/run-clock.js'
 import { decodeError, encodeError } from '../../src/nvlm/worker/protocol.js'
 import { startEngineWorker } from '../../src/nvlm/worker/start-engine-worker.js'
+import { endlessBlob } from '../support/endless-blob.js'
 import { buildForNode } from './build-for-node.js'
 
 let folder: string
@@ -71,6 +72,44 @@ describe('an engine in a worker', () => {
     await Promise.allSettled([first, second])
     expect(order).toEqual(['first', 'second'])
     await nvlm.dispose()
+  })
+
+  test('sends what waits behind a picture that never ends, once that is aborted', async () => {
+    const nvlm = await load('fine')
+    const [first, second] = [new AbortController(), new AbortController()]
+    const { blob, isRead } = endlessBlob()
+    const order: string[] = []
+    const endless = nvlm.generate({ prompt: 'a', images: [blob], signal: first.signal })
+    const waiting = nvlm.generate({ prompt: 'b', signal: second.signal })
+    const behind = nvlm.generate({ prompt: 'c' })
+    behind.on('finish', () => order.push('behind'))
+    await isRead
+    second.abort(new Error('gone'))
+    await expect(waiting).rejects.toThrow('gone')
+    // one that left lets nobody pass
+    expect(await nvlm.generate({ prompt: 'd', signal: AbortSignal.abort() }).catch(() => 'left')).toBe('left')
+    order.push('abort')
+    first.abort(new Error('enough'))
+    await expect(endless).rejects.toThrow('enough')
+    expect(await behind.text()).toBe('u:c')
+    expect(order).toEqual(['abort', 'behind'])
+    await nvlm.dispose()
+  })
+
+  test('ends every wait for a picture that never ends with its model or its turn', async () => {
+    const nvlm = await load('fine')
+    const [picture, turn] = [endlessBlob(), endlessBlob()]
+    const chat = nvlm.chat()
+    const reply = chat.send('what?', { images: turn.blob })
+    await turn.isRead
+    reply.abort(new Error('enough'))
+    await expect(reply).rejects.toThrow('enough')
+    expect(await chat.send('hi').text()).toBe('u:hi')
+    const calls = [nvlm.embed(picture.blob), nvlm.countTokens({ prompt: 'x' })]
+    await picture.isRead
+    const ends = calls.map(call => expect(call).rejects.toMatchObject({ code: 'DISPOSED' }))
+    await nvlm.dispose()
+    await Promise.all(ends)
   })
 
   test.each(['endless', 'blocking'])('stops within one step of an abort (%s)', async scenario => {

@@ -11,14 +11,14 @@ const NO_LIMITS = {
 
 /** Paths and URLs cross threads as text, everything else as bytes or pixels. */
 export const nodePictures: PictureCourier = {
-  async pack(image) {
+  async pack(image, signal) {
     if (typeof image === 'string') return { image, transfer: [] }
     if (image instanceof URL) return { image: image.href, transfer: [] }
-    return packOpened(await openImage(image))
+    return packOpened(await openImage(image, signal))
   },
   open: openImage,
 }
 
-function openImage(image: unknown): Promise<OpenedImage> {
-  return nodeImageDecoder.open(image as never, { limits: NO_LIMITS })
+function openImage(image: unknown, signal: AbortSignal): Promise<OpenedImage> {
+  return nodeImageDecoder.open(image as never, { limits: NO_LIMITS, signal })
 }

@@ -13,14 +13,17 @@ export interface PortablePicture {
 
 /** Makes the pictures of a machine ready for another thread. */
 export interface PictureCourier {
-  /** @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if it can't be read */
-  pack(image: unknown): Promise<PortablePicture>
+  /**
+   * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if it can't be read; the signal's reason
+   * on abort
+   */
+  pack(image: unknown, signal: AbortSignal): Promise<PortablePicture>
   /**
    * Read a picture as far as its bytes or pixels.
    *
    * @throws {NVLMError} as `pack`
    */
-  open(image: unknown): Promise<OpenedImage>
+  open(image: unknown, signal: AbortSignal): Promise<OpenedImage>
 }
 
 /** A request that can be posted to another thread. */
@@ -32,12 +35,15 @@ export interface PortableRequest<Request> {
 /**
  * Replace the pictures of a request by ones that can cross threads.
  *
- * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if one can't be read
+ * @throws {NVLMError} IMAGE_INPUT for something that is no picture, IMAGE_DECODE if one can't be read; the signal's reason
+ * on abort
  */
 export async function makePortable<Request extends PromptRequest>(
   request: Request,
   courier: PictureCourier,
+  signal: AbortSignal,
 ): Promise<PortableRequest<Request>> {
+  const pack = (image: unknown) => courier.pack(image, signal)
   const transfer: object[] = []
   const messages: Message[] = []
   for (const message of request.messages) {
@@ -46,7 +52,7 @@ export async function makePortable<Request extends PromptRequest>(
       continue
     }
     const content: ContentPart[] = []
-    for (const part of message.content) content.push(await portablePart(part, courier, transfer))
+    for (const part of message.content) content.push(await portablePart(part, pack, transfer))
     messages.push({ role: 'user', content })
   }
   return { request: { ...request, messages }, transfer }
@@ -54,13 +60,13 @@ export async function makePortable<Request extends PromptRequest>(
 
 async function portablePart(
   part: ContentPart,
-  courier: PictureCourier,
+  pack: (image: unknown) => Promise<PortablePicture>,
   transfer: object[],
 ): Promise<ContentPart> {
   if (part.type !== 'image') return part
   const { image } = part
   if (isPrepared(image)) return { ...part, image: { kind: image.kind, id: image.id } }
-  const packed = await courier.pack(image)
+  const packed = await pack(image)
   transfer.push(...packed.transfer)
   return { ...part, image: packed.image }
 }

@@ -1,5 +1,7 @@
 import { NVLMError } from '../../core/errors.js'
+import { untilAborted } from '../../core/until-aborted.js'
 import type { OpenedImage } from '../../platform/image-input.js'
+import { emptyResult } from '../empty-result.js'
 import {
   DISPOSED_MESSAGE,
   type EmbedRequest,
@@ -68,8 +70,14 @@ export class SupervisedEngine implements EngineClient {
     return { state, numRestarts: this.numRestarts, pid: this.process?.pid }
   }
 
-  run(request: GenerateRequest, hooks: RunHooks): Promise<GenerateResult> {
-    return this.use(client => client.run(request, hooks))
+  async run(request: GenerateRequest, hooks: RunHooks): Promise<GenerateResult> {
+    const { signal } = hooks
+    try {
+      return await this.use(client => client.run(request, hooks), signal)
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) return emptyResult(this.info)
+      throw error
+    }
   }
 
   countTokens(request: PromptRequest): Promise<Usage> {
@@ -77,7 +85,7 @@ export class SupervisedEngine implements EngineClient {
   }
 
   prepareImage(request: PromptRequest, signal: AbortSignal): Promise<PreparedInfo> {
-    return this.use(client => client.prepareImage(request, signal))
+    return this.use(client => client.prepareImage(request, signal), signal)
   }
 
   releaseImage(id: string): void {
@@ -85,11 +93,11 @@ export class SupervisedEngine implements EngineClient {
   }
 
   embedImages(request: EmbedRequest, signal: AbortSignal): Promise<ImageEmbeddings> {
-    return this.use(client => client.embedImages(request, signal))
+    return this.use(client => client.embedImages(request, signal), signal)
   }
 
-  async openImage(image: unknown): Promise<OpenedImage> {
-    return (await this.ready()).client.openImage(image)
+  async openImage(image: unknown, signal?: AbortSignal): Promise<OpenedImage> {
+    return (await untilAborted(this.ready(), signal)).client.openImage(image, signal)
   }
 
   dispose(): Promise<void> {
@@ -97,8 +105,8 @@ export class SupervisedEngine implements EngineClient {
     return this.disposing
   }
 
-  private async use<T>(work: (client: EngineClient) => Promise<T>): Promise<T> {
-    const { client } = await this.ready()
+  private async use<T>(work: (client: EngineClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { client } = await untilAborted(this.ready(), signal)
     if (this.numActive++ === 0) this.activeSince = performance.now()
     try {
       return await work(client)

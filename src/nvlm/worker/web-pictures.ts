@@ -15,20 +15,20 @@ const NO_LIMITS = {
  * blobs go as they are, what is drawn as a bitmap.
  */
 export const webPictures: PictureCourier = {
-  async pack(image): Promise<PortablePicture> {
+  async pack(image, signal): Promise<PortablePicture> {
     if (image instanceof URL || typeof image === 'string') return packUrl(String(image))
     if (image instanceof Blob) return { image, transfer: [] }
     if (isDrawn(image)) return handOver(await copyDrawn(image, NO_LIMITS))
     if (isCloneable(image)) return handOver(image.clone())
-    return packOpened(await openImage(image))
+    return packOpened(await openImage(image, signal))
   },
   open: openImage,
 }
 
-async function openImage(image: unknown): Promise<OpenedImage> {
+async function openImage(image: unknown, signal: AbortSignal): Promise<OpenedImage> {
   // most pages give files, elements or URLs, which need none of this
   const { openImageSource } = await import('../../platform/web/image-source.js')
-  return openImageSource(image, NO_LIMITS)
+  return openImageSource(image, NO_LIMITS, signal)
 }
 
 async function packUrl(text: string): Promise<PortablePicture> {

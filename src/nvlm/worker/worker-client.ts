@@ -1,4 +1,5 @@
 import { NVLMError } from '../../core/errors.js'
+import { untilAborted } from '../../core/until-aborted.js'
 import type { OpenedImage } from '../../platform/image-input.js'
 import { emptyResult } from '../empty-result.js'
 import {
@@ -15,6 +16,7 @@ import {
   type RunHooks,
   type Usage,
 } from '../engine-client.js'
+import { linkSignals } from '../link-signals.js'
 import type { ModelInfo } from '../stages.js'
 import type { EnginePort, Transfer } from './engine-port.js'
 import { makePortable, type PictureCourier, type PortableRequest } from './portable-request.js'
@@ -45,6 +47,8 @@ export class WorkerClient implements EngineClient {
   private numHolds = 0
   /** Requests are sent in the order they came, though some have to read pictures first. */
   private outbox: Promise<unknown> = Promise.resolve()
+  /** Aborts when there will be no worker to send anything to. */
+  private readonly ending = new AbortController()
   private crash: NVLMError | undefined
   private disposing: Promise<void> | undefined
 
@@ -69,8 +73,10 @@ export class WorkerClient implements EngineClient {
 
   run(request: GenerateRequest, { signal, onEvent }: RunHooks): Promise<GenerateResult> {
     return this.busy(async () => {
-      const portable = await this.portable(request)
-      if (signal.aborted) return emptyResult(this.info)
+      const portable = await this.portable(request, signal).catch(error => {
+        if (!signal.aborted) throw error
+      })
+      if (portable === undefined || signal.aborted) return emptyResult(this.info)
       const id = this.nextId++
       const message: HostMessage = { type: 'run', id, request: portable.request }
       const answer = this.ask(message, portable.transfer, onEvent)
@@ -94,9 +100,9 @@ export class WorkerClient implements EngineClient {
     return this.call('embedImages', request, signal)
   }
 
-  openImage(image: unknown): Promise<OpenedImage> {
+  async openImage(image: unknown, signal?: AbortSignal): Promise<OpenedImage> {
     this.assertUsable()
-    return this.pictures.open(image)
+    return this.untilEnding(signal, both => this.pictures.open(image, both))
   }
 
   private call<Name extends keyof EngineCalls>(
@@ -105,7 +111,7 @@ export class WorkerClient implements EngineClient {
     signal?: AbortSignal,
   ): Promise<EngineCalls[Name]['value']> {
     return this.busy(async () => {
-      const portable = await this.portable(request)
+      const portable = await this.portable(request, signal)
       signal?.throwIfAborted()
       const id = this.nextId++
       const message = { type: 'call', id, name, request: portable.request } as EngineCallMessage
@@ -136,6 +142,7 @@ export class WorkerClient implements EngineClient {
 
   private async close(): Promise<void> {
     if (this.crash) return
+    this.ending.abort(new NVLMError('DISPOSED', DISPOSED_MESSAGE))
     this.hold()
     this.post({ type: 'dispose' })
     await this.exited
@@ -160,10 +167,32 @@ export class WorkerClient implements EngineClient {
     if (--this.numHolds === 0) this.port.unref()
   }
 
-  private async portable<Request extends PromptRequest>(request: Request): Promise<PortableRequest<Request>> {
-    const portable = this.outbox.then(() => makePortable(request, this.pictures))
-    this.outbox = portable.catch(() => {})
+  private portable<Request extends PromptRequest>(
+    request: Request,
+    signal: AbortSignal | undefined,
+  ): Promise<PortableRequest<Request>> {
+    const before = this.outbox
+    const portable = this.untilEnding(signal, async both => {
+      await before
+      both.throwIfAborted()
+      return makePortable(request, this.pictures, both)
+    })
+    // one that is aborted while it waits lets nobody pass those before it
+    this.outbox = Promise.allSettled([before, portable]).then(() => {})
     return portable
+  }
+
+  /** Do something for as long as somebody wants it and the worker lives. */
+  private async untilEnding<T>(
+    outer: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { signal, unlink } = linkSignals(this.ending.signal, ...(outer ? [outer] : []))
+    try {
+      return await untilAborted(work(signal), signal)
+    } finally {
+      unlink()
+    }
   }
 
   private async ask(
@@ -195,6 +224,7 @@ export class WorkerClient implements EngineClient {
   private fail(cause: unknown): void {
     this.crash ??= engineFailed(cause)
     const error = this.disposing ? new NVLMError('DISPOSED', DISPOSED_MESSAGE) : this.crash
+    this.ending.abort(error)
     for (const { reject } of this.pending.values()) reject(error)
   }
 

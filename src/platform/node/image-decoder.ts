@@ -1,5 +1,6 @@
 import type { Metadata, Sharp } from 'sharp'
 import { NVLMError } from '../../core/errors.js'
+import { untilAborted } from '../../core/until-aborted.js'
 import { decodeBmp } from '../image-bmp.js'
 import { damagedImage, requireImageFormat, type SniffedFormat } from '../image-format.js'
 import { withoutTransparency } from '../image-gif.js'
@@ -20,7 +21,10 @@ type EncodedSource = Extract<ImageSource, { kind: 'encoded' }>
 
 const picturesInWork = new WorkBudget(MAX_BYTES_IN_WORK, collectGarbage)
 
-/** One picture at a time is read and then waits for its memory; those behind it are not even read. */
+/**
+ * One picture at a time is read and then waits for its memory; those behind it are not even read. A source that never ends
+ * keeps them waiting until its call is aborted.
+ */
 const nextPicture = new WorkBudget(1)
 
 /**
@@ -34,8 +38,7 @@ const nextPicture = new WorkBudget(1)
  */
 export const nodeImageDecoder: ImageDecoder<ImageInput> = {
   async open(input, options) {
-    const source = await openImageSource(input, options.limits)
-    options.signal?.throwIfAborted()
+    const source = await openImageSource(input, options.limits, options.signal)
     if (source.kind !== 'sharp') return source
     const { width, height, data } = await decodePipeline(source.pipeline, options)
     return { kind: 'pixels', pixels: { width, height, data, channels: 3 } }
@@ -69,8 +72,7 @@ async function admitPicture(
   input: ImageInput | OpenedImage,
   options: DecodeOptions,
 ): Promise<AdmittedPicture> {
-  const source = await openImageSource(input, options.limits)
-  options.signal?.throwIfAborted()
+  const source = await openImageSource(input, options.limits, options.signal)
   const leave = () => {}
   switch (source.kind) {
     case 'pixels':
@@ -164,10 +166,11 @@ async function decodePipeline(
   { limits, signal }: Omit<DecodeOptions, 'applyExif'>,
 ): Promise<RgbImage> {
   const raw = pipeline.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' })
-  const { data, info } = await raw.toBuffer({ resolveWithObject: true }).catch(cause => {
+  const running = raw.toBuffer({ resolveWithObject: true }).catch(cause => {
     throw new NVLMError('IMAGE_DECODE', `sharp instance: ${reasonOf(cause)}`, { cause })
   })
-  signal?.throwIfAborted()
+  // it may wait for a stream that never ends
+  const { data, info } = await untilAborted(running, signal)
   const { width, height, channels } = info
   if (channels === 1 || channels === 3) return rgbFromPixels({ data, width, height, channels }, limits)
   throw new NVLMError('IMAGE_INPUT', `sharp instance: gives ${channels} channels, expected grey or RGB`)

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { NVLMError } from '../../core/errors.js'
+import { untilAborted } from '../../core/until-aborted.js'
 import type { ImageInput, OpenedImage, SharpLike } from '../image-input.js'
 import { checkEncodedSize } from '../image-limits.js'
 import { isObject, noPicture, openCommonSource, readDataUrl, shorten } from '../image-source.js'
@@ -16,12 +17,18 @@ const MAX_PATH_LENGTH = 4096
 /**
  * Find out what a picture was given as, and read it as far as its encoded bytes.
  *
- * @throws {NVLMError} IMAGE_INPUT or IMAGE_TOO_LARGE
+ * @param signal - on abort nobody waits for a source that gives no bytes
+ * @throws {NVLMError} IMAGE_INPUT or IMAGE_TOO_LARGE; the signal's reason on abort
  */
-export async function openImageSource(
+export function openImageSource(
   input: ImageInput | OpenedImage,
   limits: ImageLimits,
+  signal: AbortSignal | undefined,
 ): Promise<ImageSource> {
+  return untilAborted(readSource(input, limits), signal)
+}
+
+async function readSource(input: ImageInput | OpenedImage, limits: ImageLimits): Promise<ImageSource> {
   const given: unknown = input
   if (isObject(given) && isSharp(given)) return { kind: 'sharp', pipeline: given }
   const opened = await openCommonSource(given, limits, readString)

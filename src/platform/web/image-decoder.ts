@@ -25,11 +25,7 @@ const picturesInWork = new WorkBudget(MAX_BYTES_IN_WORK)
  * Two rare kinds are refused, since browsers convert their colours in ways of their own: CMYK JPEG and 16-bit grey PNG.
  */
 export const webImageDecoder: ImageDecoder<ImageInput> = {
-  async open(input, { limits, signal }) {
-    const opened = await openImageSource(input, limits, signal)
-    signal?.throwIfAborted()
-    return opened
-  },
+  open: (input, { limits, signal }) => openImageSource(input, limits, signal),
   decode: (input, options) => decodeFor(input, options, async image => image),
   decodeFor,
 }
@@ -40,7 +36,6 @@ async function decodeFor<Result>(
   work: (image: RgbImage) => Promise<Result>,
 ): Promise<Result> {
   const source = await openImageSource(input, options.limits, options.signal)
-  options.signal?.throwIfAborted()
   if (source.kind === 'pixels') return work(rgbFromPixels(source.pixels, options.limits))
   const format = requireImageFormat(source)
   const { bytes, name } = source

@@ -1,4 +1,5 @@
 import { NVLMError } from '../../core/errors.js'
+import { untilAborted } from '../../core/until-aborted.js'
 import type { OpenedImage } from '../image-input.js'
 import { checkEncodedSize } from '../image-limits.js'
 import { noPicture, openCommonSource, readDataUrl, shorten } from '../image-source.js'
@@ -12,12 +13,21 @@ const ACCEPTED =
 /**
  * Find out what a picture was given as, and read it as far as its encoded bytes or pixels.
  *
- * @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE
+ * @param signal - on abort nobody waits for a source that gives no bytes
+ * @throws {NVLMError} IMAGE_INPUT, IMAGE_DECODE or IMAGE_TOO_LARGE; the signal's reason on abort
  */
-export async function openImageSource(
+export function openImageSource(
   input: unknown,
   limits: ImageLimits,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
+): Promise<OpenedImage> {
+  return untilAborted(readSource(input, limits, signal), signal)
+}
+
+async function readSource(
+  input: unknown,
+  limits: ImageLimits,
+  signal: AbortSignal | undefined,
 ): Promise<OpenedImage> {
   if (isDrawn(input)) {
     const bitmap = await copyDrawn(input, limits)
