@@ -44,8 +44,9 @@ describe('connections', () => {
     )
     const halves = Array.from({ length: 10 }, () => raw(front, `${HEAD}Content-Length: 100\r\n\r\n{"mo`))
     expect((await fetch(`${front.url}/health`)).status).toBe(200)
-    for (const answer of await Promise.all(slow)) expect(answer).toMatch(/^HTTP\/1.1 408 /)
-    for (const answer of await Promise.all(halves)) expect(answer).toMatch(/^HTTP\/1.1 408 |^$/)
+    for (const answer of await Promise.all(slow)) expect(answer).toMatch(/^HTTP\/1.1 408 .*request_timeout/s)
+    for (const answer of await Promise.all(halves))
+      expect(answer).toMatch(/^HTTP\/1.1 408 .*request_timeout/s)
     expect(await (await fetch(`${front.url}/health`)).json()).toMatchObject({ running: 0, waiting: 0 })
   })
 
@@ -60,7 +61,9 @@ describe('connections', () => {
     ['a host that is none', 'GET /health HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n', 400],
     ['two slashes', 'GET //evil.com/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 404],
   ])('with %s are refused', async (_, text, status) => {
-    expect(await raw(await listen(), text)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    const answer = await raw(await listen(), text)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(answer).toContain('{"error":{')
   })
 
   test('are no more than allowed', async () => {
@@ -84,6 +87,15 @@ describe('connections', () => {
         ),
       )
       .toBe(200)
+  })
+
+  test('whose body was not read go on with the next request', async () => {
+    const front = await listen({}, { maxBodyBytes: 1000 })
+    const body = 'x'.repeat(2_000_000)
+    const next = 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+    const answers = await raw(front, `${HEAD}Content-Length: ${body.length}\r\n\r\n${body}${next}`)
+    const heads = answers.split('\r\n').filter(line => line.startsWith('HTTP/1.1 '))
+    expect(heads).toEqual(['HTTP/1.1 413 Payload Too Large', 'HTTP/1.1 200 OK'])
   })
 
   test('read why their body is too large', async () => {

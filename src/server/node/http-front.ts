@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { ApiError } from '../api-error.js'
 import type { ModelServer } from '../create-server.js'
+import { refuseConnection } from './refuse-connection.js'
 import { toRequest } from './to-request.js'
 import { writeResponse } from './write-response.js'
 
@@ -40,6 +42,8 @@ export async function listenHttp(
 ): Promise<HttpFront> {
   const { maxConnections = 256, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 } = limits
   let isClosing = false
+  /** Connections with the answer that is being written to them. */
+  const answering = new WeakMap<Duplex, ServerResponse>()
   const http = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -50,10 +54,15 @@ export async function listenHttp(
     },
     (incoming, outgoing) => {
       if (isClosing) outgoing.setHeader('connection', 'close')
+      answering.set(incoming.socket, outgoing)
       void exchange(server, incoming, outgoing)
     },
   )
   http.maxConnections = maxConnections
+  http.on('clientError', (error, socket) => {
+    const last = answering.get(socket)
+    refuseConnection(error, socket, last?.headersSent === true && !last.writableFinished)
+  })
   await listen(http, host, port)
   return {
     url: urlOf(http.address() as AddressInfo),
@@ -83,6 +92,8 @@ async function exchange(
     ? await server.fetch(request)
     : new ApiError(400, 'The request can not be read.', { code: 'invalid_request' }).toResponse()
   await writeResponse(response, outgoing)
+  // what nobody has read of the body stands before the connection's next request
+  incoming.removeAllListeners('data').resume()
 }
 
 function listen(http: Server, host: string, port: number): Promise<void> {
