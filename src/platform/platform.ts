@@ -10,6 +10,13 @@ export interface RandomAccessFile {
   close(): Promise<void>
 }
 
+/** A place in a file, named so that another thread finds it. */
+export interface FilePart {
+  readonly path: string
+  /** In bytes. */
+  readonly offset: number
+}
+
 /** What is known of a folder entry without opening it. */
 export interface FileInfo {
   readonly kind: 'file' | 'directory' | 'other'

@@ -4,13 +4,7 @@ import { float16ToFloat32 } from '../core/float16.js'
 import { type RoundingName, roundings } from '../formats/blocks/rounding.js'
 import { RowConverter } from '../formats/blocks/row-converter.js'
 import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
-
-/** A place in a file. */
-export interface FilePart {
-  readonly path: string
-  /** In bytes. */
-  readonly offset: number
-}
+import type { FilePart } from '../platform/platform.js'
 
 /** Some whole rows of a stored matrix, and what they are to become. */
 export interface SlabTask {

@@ -1,6 +1,8 @@
 /** A part of a file that is written at once. */
 export interface WrittenPart {
+  /** Name of the data file. */
   readonly file: string
+  /** In bytes. */
   readonly offset: number
 }
 

@@ -9,7 +9,7 @@ import type { FloatPlace, WeightPlace } from '../graph/weight-source.js'
 import type { DataFileWriter, Files, FolderWriter, RandomAccessFile } from '../platform/platform.js'
 import { directConverter, type SlabConverter, type SlabFiles } from './convert-slab.js'
 import type { ConversionStep, DataFilePlan } from './weight-layout.js'
-import { WriteFrontier } from './write-frontier.js'
+import { WriteFrontier, type WrittenPart } from './write-frontier.js'
 
 /** Weights converted at a time by one thread. A slab is whole rows, so it may be larger if a row is. */
 const SLAB_WEIGHTS = 2 << 20
@@ -65,12 +65,7 @@ interface Slab {
   readonly first: number
   readonly rows: number
   /** Where its arrays go. */
-  readonly parts: readonly SlabPart[]
-}
-
-interface SlabPart {
-  readonly file: string
-  readonly offset: number
+  readonly parts: readonly WrittenPart[]
 }
 
 class WeightWriterRun {

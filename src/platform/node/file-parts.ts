@@ -1,12 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import type { FilePart } from '../platform.js'
 import { cutWhileRead, failReading } from './fail-reading.js'
 import { failWriting } from './fail-writing.js'
-
-/** A place in a file. */
-interface FilePart {
-  readonly path: string
-  readonly offset: number
-}
 
 /**
  * Reads and writes parts of files that exist, and waits for the disk meanwhile: for threads that do nothing else. The file
