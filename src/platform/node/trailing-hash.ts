@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
+import { invariant } from '../../core/errors.js'
 import { cutWhileRead } from './fail-reading.js'
 
 const PIECE_BYTES = 1 << 20
@@ -31,13 +32,18 @@ export class TrailingHash {
       })
   }
 
-  /** SHA-256 of the first `length` bytes, in lower-case hexadecimal. */
+  /**
+   * SHA-256 of the first `length` bytes, in lower-case hexadecimal.
+   *
+   * @throws {NVLMError} MODEL_INVALID if the file is shorter; what reading throws
+   */
   async finish(length: number): Promise<string> {
     while (this.hashed < length && !this.isStopped) {
       this.advance(length)
       await this.running
     }
     if (this.failure !== undefined) throw this.failure
+    invariant(this.hashed === length, `${this.path} is hashed to its end`)
     return this.hash.digest('hex')
   }
 

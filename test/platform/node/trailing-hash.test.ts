@@ -50,3 +50,10 @@ test('a file that was cut is reported', async () => {
     expect.objectContaining({ code: 'MODEL_INVALID', message: expect.stringContaining('byte 1200000') }),
   )
 })
+
+test('a part of a file is not given as the whole', async () => {
+  const hash = new TrailingHash(path, handle)
+  hash.advance(bytes.length)
+  await hash.stop()
+  await expect(hash.finish(bytes.length)).rejects.toThrow(/hashed to its end/)
+})
