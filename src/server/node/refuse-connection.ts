@@ -23,13 +23,13 @@ export function refuseConnection(error: Error, socket: Duplex, isAnswering: bool
     socket.destroy()
     return
   }
-  const { status, body } = REFUSALS[Reflect.get(error, 'code')] ?? MALFORMED
+  const { status, body } = ('code' in error ? REFUSALS[String(error.code)] : undefined) ?? MALFORMED
   const text = JSON.stringify(body)
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
     'Content-Type: application/json',
-    `Content-Length: ${text.length}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy())
 }
